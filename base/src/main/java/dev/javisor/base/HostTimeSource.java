@@ -1,0 +1,148 @@
+package dev.javisor.base;
+
+import java.util.PriorityQueue;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The host's clock ({@link System#nanoTime()}), and one daemon thread that runs due timers in the
+ * order of their deadlines.
+ */
+public final class HostTimeSource implements TimeSource, AutoCloseable {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+
+    /** Armed timers by deadline; an entry whose deadline is not its timer's any more is stale. */
+    private final PriorityQueue<Entry> queue = new PriorityQueue<>();
+
+    private final Thread thread;
+    private boolean closed;
+
+    public HostTimeSource(String threadName) {
+        thread = Thread.ofPlatform().daemon().name(threadName).unstarted(this::loop);
+        thread.start();
+    }
+
+    @Override
+    public long nanos() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public long wallMillis() {
+        return System.currentTimeMillis();
+    }
+
+    @Override
+    public Timer timer(String name, Runnable action) {
+        return new HostTimer(name, action);
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            queue.clear();
+            changed.signal();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void loop() {
+        while (true) {
+            Runnable due;
+            lock.lock();
+            try {
+                due = awaitDue();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            } finally {
+                lock.unlock();
+            }
+            if (due == null) {
+                return;
+            }
+            due.run();
+        }
+    }
+
+    /** The next due action, or null when closed. Holds the lock except while waiting. */
+    private @org.jspecify.annotations.Nullable Runnable awaitDue() throws InterruptedException {
+        while (!closed) {
+            Entry head = queue.peek();
+            if (head == null) {
+                changed.await();
+                continue;
+            }
+            if (head.timer.current != head) {
+                queue.poll();
+                continue;
+            }
+            long wait = head.deadlineNanos - System.nanoTime();
+            if (wait <= 0) {
+                queue.poll();
+                head.timer.current = null;
+                return head.timer.action;
+            }
+            changed.awaitNanos(wait);
+        }
+        return null;
+    }
+
+    private record Entry(HostTimer timer, long deadlineNanos) implements Comparable<Entry> {
+        @Override
+        public int compareTo(Entry other) {
+            return Long.signum(deadlineNanos - other.deadlineNanos);
+        }
+    }
+
+    private final class HostTimer implements Timer {
+        private final String name;
+        private final Runnable action;
+        private @org.jspecify.annotations.Nullable Entry current;
+
+        private HostTimer(String name, Runnable action) {
+            this.name = name;
+            this.action = action;
+        }
+
+        @Override
+        public void arm(long deadlineNanos) {
+            lock.lock();
+            try {
+                if (closed) {
+                    return;
+                }
+                Entry entry = new Entry(this, deadlineNanos);
+                current = entry;
+                queue.add(entry);
+                if (queue.size() > 4096) {
+                    queue.removeIf(e -> e.timer.current != e);
+                }
+                if (queue.peek() == entry) {
+                    changed.signal();
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void cancel() {
+            lock.lock();
+            try {
+                current = null;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "timer " + name;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package dev.javisor.hypervisor;
+
+/**
+ * One virtual CPU with its local APIC. {@link #run}, {@link #save} and {@link #restore} belong to
+ * the vCPU's own platform thread; {@link #kick} may come from any.
+ */
+public interface Vcpu extends AutoCloseable {
+    /** 0 to {@code maxVcpus - 1}; also the initial APIC id. */
+    int id();
+
+    /**
+     * Runs guest code until the machine must decide something. A halted vCPU, and one that waits
+     * for SIPI, waits inside. Port and memory-mapped I/O is served through {@code bus} on this
+     * thread. When it returns, no I/O is half done: {@link #save} is exact.
+     *
+     * <p>Does not allocate in the steady state.
+     */
+    ExitReason run(VcpuBus bus);
+
+    /** One line about the last exit, for a person: for {@code FAULT} all registers. */
+    String exitDetail();
+
+    /**
+     * Makes a current or the next {@link #run} return {@link ExitReason#KICKED} soon (within 1 ms
+     * on the software CPU, 100 µs on KVM).
+     */
+    void kick();
+
+    /** All architectural state. Only while not running. */
+    CpuState save();
+
+    /**
+     * Replaces all architectural state.
+     *
+     * @throws IllegalArgumentException if the state is not one that a CPU of this model can be in
+     */
+    void restore(CpuState state);
+
+    /** Guest instructions retired so far, or -1 where the accelerator cannot count. */
+    long instructions();
+
+    @Override
+    void close();
+
+    /** Why {@link #run} returned. */
+    enum ExitReason {
+        /** {@link #kick} was called. */
+        KICKED,
+        /** Triple fault (SDM 3A §7.15, interrupt 8): the machine decides, usually reset. */
+        SHUTDOWN,
+        /** A debug event that the machine asked for. */
+        DEBUG,
+        /** The accelerator cannot go on; {@link #exitDetail} says why. */
+        FAULT
+    }
+}
