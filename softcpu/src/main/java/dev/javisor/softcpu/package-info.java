@@ -1,0 +1,2 @@
+/** The software CPU as an accelerator. */
+package dev.javisor.softcpu;

@@ -1,0 +1,13 @@
+/** The software CPU: x86-64 in Java, on any host, without native access. */
+@SuppressWarnings("module")
+@org.jspecify.annotations.NullMarked
+module dev.javisor.softcpu {
+    requires transitive dev.javisor.base;
+    requires transitive dev.javisor.hypervisor;
+    requires static transitive org.jspecify;
+
+    exports dev.javisor.softcpu.core to
+            dev.javisor.oracle;
+    exports dev.javisor.softcpu.decode to
+            dev.javisor.oracle;
+}
