@@ -41,16 +41,25 @@ public final class MachineBus implements VcpuBus {
             return -1;
         }
 
+        boolean isFree(AddressRange range) {
+            for (int i = 0; i < starts.length; i++) {
+                if (starts[i] < range.end() && range.start() < ends[i]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
         Map with(AddressRange range, Object device) {
+            if (!isFree(range)) {
+                throw new IllegalArgumentException(
+                        "range %#x +%#x of %s is taken"
+                                .formatted(range.start(), range.sizeBytes(), device));
+            }
             int n = starts.length;
             int at = 0;
             while (at < n && starts[at] < range.start()) {
                 at++;
-            }
-            if ((at > 0 && ends[at - 1] > range.start()) || (at < n && starts[at] < range.end())) {
-                throw new IllegalArgumentException(
-                        "range %#x +%#x of %s is taken"
-                                .formatted(range.start(), range.sizeBytes(), device));
             }
             long[] s = new long[n + 1];
             long[] e = new long[n + 1];
@@ -104,6 +113,15 @@ public final class MachineBus implements VcpuBus {
         ports = ports.with(range, device);
     }
 
+    /** Claims if the whole range is free; for ranges that the guest chooses. */
+    public synchronized boolean tryClaimPorts(AddressRange range, PortDevice device) {
+        if (!ports.isFree(range)) {
+            return false;
+        }
+        ports = ports.with(range, device);
+        return true;
+    }
+
     public synchronized void releasePorts(AddressRange range) {
         ports = ports.without(range.start());
     }
@@ -115,19 +133,22 @@ public final class MachineBus implements VcpuBus {
         memory = memory.with(range, device);
     }
 
+    /** Claims if the whole range is free; for ranges that the guest chooses. */
+    public synchronized boolean tryClaimMemory(AddressRange range, MmioDevice device) {
+        if (!memory.isFree(range)) {
+            return false;
+        }
+        memory = memory.with(range, device);
+        return true;
+    }
+
     public synchronized void releaseMemory(AddressRange range) {
         memory = memory.without(range.start());
     }
 
     /** Whether a range is free of claims. */
     public boolean isMemoryFree(AddressRange range) {
-        Map map = memory;
-        for (int i = 0; i < map.starts.length; i++) {
-            if (map.starts[i] < range.end() && range.start() < map.ends[i]) {
-                return false;
-            }
-        }
-        return true;
+        return memory.isFree(range);
     }
 
     public void connectPic(InterruptAcknowledge pair) {
