@@ -15,60 +15,43 @@ public final class PciBus implements PortDevice {
     public static final int SLOTS = 32;
 
     /** Interrupt lines behind the bus. */
-    public static final int PIRQS = 4;
-
-    /** ECAM bytes of one bus; a region must be a multiple. */
-    public static final long ECAM_BUS_BYTES = 1 << 20;
+    public static final int PIRQS = 8;
 
     /** First slot handed out by {@link #attach(PciDevice)}. */
     private static final int FIRST_FREE_SLOT = 1;
 
-    private static final int CONFIG_ADDRESS = 0xCF8;
-    private static final int CONFIG_DATA = 0xCFC;
+    private static final int CONFIG_ADDRESS = (int) PlatformLayout.PCI_CONFIG_ADDRESS.start();
     private static final int ADDRESS_ENABLE = 1 << 31;
 
     /** Enable, bus, device, function, dword. */
     private static final int ADDRESS_WRITABLE = 0x80FF_FFFC;
 
     private final MachineBus bus;
-    private final int firstGsi;
     private final WiredOr[] pirqs = new WiredOr[PIRQS];
     private final @Nullable PciDevice[] devices = new PciDevice[SLOTS * 8];
     private int address;
 
     /**
-     * @param ecam where configuration space is mapped, as the ACPI MCFG table says
-     * @param firstGsi global system interrupt of the first of {@code lines}
-     * @param lines {@link #PIRQS} level-triggered interrupt lines
+     * @param lines the {@link #PIRQS} level-triggered interrupt lines from {@link
+     *     PlatformLayout#pciGsi} of slot 0, INTA# upwards
      */
-    public PciBus(MachineBus bus, AddressRange ecam, int firstGsi, List<InterruptLine> lines) {
+    public PciBus(MachineBus bus, List<InterruptLine> lines) {
         if (lines.size() != PIRQS) {
-            throw new IllegalArgumentException("need 4 lines, not " + lines.size());
+            throw new IllegalArgumentException("need 8 lines, not " + lines.size());
         }
         this.bus = bus;
-        this.firstGsi = firstGsi;
         for (int i = 0; i < PIRQS; i++) {
             pirqs[i] = new WiredOr(lines.get(i));
         }
         // A dword access at 0xCF8 is ours; the byte at 0xCF9 is the chipset's reset control.
-        bus.claimPorts(new AddressRange(CONFIG_ADDRESS, 1), this);
-        bus.claimPorts(new AddressRange(CONFIG_DATA, 4), this);
-        bus.claimMemory(ecam, new Ecam());
+        bus.claimPorts(PlatformLayout.PCI_CONFIG_ADDRESS, this);
+        bus.claimPorts(PlatformLayout.PCI_CONFIG_DATA, this);
+        bus.claimMemory(PlatformLayout.ECAM, new Ecam());
     }
 
-    /**
-     * Which interrupt line a pin reaches: the standard swizzle.
-     *
-     * @param pin 0 is INTA#
-     * @return 0 to 3
-     */
-    public static int pirq(int slot, int pin) {
-        return (slot + pin) & (PIRQS - 1);
-    }
-
-    /** The global system interrupt that a pin reaches; {@code _PRT} says the same. */
-    public int gsi(int slot, int pin) {
-        return firstGsi + pirq(slot, pin);
+    /** The line of {@link PlatformLayout#pciGsi}. */
+    private WiredOr pirq(int slot, int pin) {
+        return pirqs[PlatformLayout.pciGsi(slot, pin) - PlatformLayout.pciGsi(0, 0)];
     }
 
     /** Puts a device into the first free slot. */
@@ -98,8 +81,9 @@ public final class PciBus implements PortDevice {
         devices[index] = device;
         if (function.usesInterruptPin()) {
             int pin = function.config().read(PciLayout.INTERRUPT_PIN, 1) - 1;
-            function.config().set(PciLayout.INTERRUPT_LINE, 1, gsi(at.device(), pin));
-            function.attached(pirqs[pirq(at.device(), pin)].input());
+            function.config()
+                    .set(PciLayout.INTERRUPT_LINE, 1, PlatformLayout.pciGsi(at.device(), pin));
+            function.attached(pirq(at.device(), pin).input());
         } else {
             function.attached(InterruptLine.NONE);
         }

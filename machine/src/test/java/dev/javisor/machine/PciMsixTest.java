@@ -2,28 +2,20 @@ package dev.javisor.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.List;
+import java.util.Collections;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** PCI Local Bus 3.0 §6.8.2 and §6.8.3, through configuration space and the BAR. */
 class PciMsixTest {
-    private static final AddressRange ECAM = new AddressRange(0xB000_0000L, 0x1000_0000L);
+    private static final AddressRange ECAM = PlatformLayout.ECAM;
     private static final int ENABLE = PciLayout.MSIX_ENABLE;
     private static final int MASK = PciLayout.MSIX_FUNCTION_MASK;
     private static final int PENDING = 0x1000;
 
     private final MachineBus machine = new MachineBus();
     private final PciBus bus =
-            new PciBus(
-                    machine,
-                    ECAM,
-                    16,
-                    List.of(
-                            InterruptLine.NONE,
-                            InterruptLine.NONE,
-                            InterruptLine.NONE,
-                            InterruptLine.NONE));
+            new PciBus(machine, Collections.nCopies(PciBus.PIRQS, InterruptLine.NONE));
     private final PciTestDevice device = new PciTestDevice();
     private long table;
     private int capability;
