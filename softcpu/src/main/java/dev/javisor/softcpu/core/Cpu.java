@@ -3,6 +3,8 @@ package dev.javisor.softcpu.core;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.decode.Insn;
 import java.util.Arrays;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The architectural state of one vCPU and the primitives that all instruction families share. Owned
@@ -72,8 +74,11 @@ public final class Cpu {
 
     public final int id;
 
-    /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8..R15, then a constant zero. */
-    public final long[] regs = new long[17];
+    /**
+     * RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8..R15, then a constant zero, then a temporary of
+     * tier one.
+     */
+    public final long[] regs = new long[18];
 
     /** Offset in CS of the next instruction. Inside a block, exact only where the block ends. */
     public long rip;
@@ -165,6 +170,9 @@ public final class Cpu {
     /** HLT or MWAIT: waits for an interrupt. */
     public boolean halted;
 
+    /** After INIT, or from the start on an application processor: waits for a SIPI. */
+    public boolean waitingForSipi;
+
     /** Interrupts (and debug traps) are blocked for the next instruction: STI, MOV SS, POP SS. */
     public boolean interruptShadow;
 
@@ -192,9 +200,27 @@ public final class Cpu {
         this.mmu = new Mmu(this, ram);
     }
 
-    /** Any thread: asks for attention at the next block boundary. Does not wake a halted vCPU. */
+    /** Set while this vCPU's thread waits in {@link #awaitRequest}. */
+    private volatile @Nullable Thread waiter;
+
+    /** Any thread: asks for attention at the next block boundary; wakes a halted vCPU. */
     public void request(int bits) {
         REQUESTS.getAndUpdate(this, old -> old | bits);
+        Thread thread = waiter;
+        if (thread != null) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /**
+     * Own thread: waits until some request is pending. Volatile writes order waiter and requests.
+     */
+    public void awaitRequest() {
+        waiter = Thread.currentThread();
+        while (requests == 0) {
+            LockSupport.park(this);
+        }
+        waiter = null;
     }
 
     public void acknowledge(int bits) {

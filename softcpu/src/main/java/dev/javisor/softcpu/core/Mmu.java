@@ -75,8 +75,8 @@ public final class Mmu {
     public @Nullable ApicPage apicPage;
 
     /**
-     * Counts events after which a linear code address may mean something else: TLB flushes, mode
-     * changes. Links between blocks of different pages are valid while it stands.
+     * Counts events after which a linear code address may mean something else: every TLB flush.
+     * Whoever changes CR0, CR3, CR4 or EFER flushes. Blocks need a new translation after it.
      */
     public int codeGeneration;
 
@@ -84,6 +84,11 @@ public final class Mmu {
     public int execPage = -1;
 
     public int execPage2 = -1;
+
+    /**
+     * The last #GP was for a non-canonical address; the run loop makes it #SS for stack accesses.
+     */
+    public boolean nonCanonical;
 
     /** The running block is a single instruction, so it may modify its own page. */
     public boolean alone;
@@ -119,7 +124,6 @@ public final class Mmu {
         int cs = cpu.segSelector[Seg.CS];
         cpu.cpl = !cpu.protectedMode ? 0 : cpu.virtual8086 ? 3 : currentPrivilege(cs);
         selectContext();
-        codeGeneration++;
     }
 
     /** CPL is the DPL of SS, which also holds for conforming code (SDM 3A §5.5). */
@@ -173,6 +177,17 @@ public final class Mmu {
             }
         }
         codeGeneration++;
+    }
+
+    /** Drops permission to write a page of the backing without the slow path. */
+    public void revokeWrites(long backingPage) {
+        for (long[] entries : contexts) {
+            for (int i = 1; i < entries.length; i += 4) {
+                if (entries[i] != NEVER && (entries[i] + entries[i + 1]) >>> 12 == backingPage) {
+                    entries[i] = NEVER;
+                }
+            }
+        }
     }
 
     /** Drops permission to write without the slow path, everywhere. */
@@ -479,6 +494,7 @@ public final class Mmu {
      */
     private long translate(long linear, int access, int ctx) {
         if (cpu.long64 && !cpu.isCanonical(linear)) {
+            nonCanonical = true;
             throw cpu.fault(GuestFault.GP, 0);
         }
         long physical = walker.walk(linear, access, ctx);
