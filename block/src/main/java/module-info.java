@@ -1,0 +1,8 @@
+/** What disks are made of: backends that read and write blocks. */
+@org.jspecify.annotations.NullMarked
+module dev.javisor.block {
+    requires transitive dev.javisor.base;
+    requires static transitive org.jspecify;
+
+    exports dev.javisor.block;
+}
