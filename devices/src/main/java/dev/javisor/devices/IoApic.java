@@ -4,6 +4,7 @@ import dev.javisor.hypervisor.VirtualMachine.MsiMessage;
 import dev.javisor.machine.InterruptLine;
 import dev.javisor.machine.MachineBus;
 import dev.javisor.machine.MmioDevice;
+import dev.javisor.machine.MsiSink;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,14 +34,14 @@ public final class IoApic implements MmioDevice, MachineBus.EndOfInterrupt {
     /** Delivery status and remote IRR are the hardware's; bits 17 to 55 do not exist. */
     private static final long WRITABLE = 0xFF00_0000_0001_AFFFL;
 
-    private final MessageSink sink;
+    private final MsiSink sink;
     private final RouteObserver routes;
     private final long[] redirections = new long[PINS];
     private int select;
     private int id;
     private int lines;
 
-    public IoApic(MessageSink sink, RouteObserver routes) {
+    public IoApic(MsiSink sink, RouteObserver routes) {
         this.sink = sink;
         this.routes = routes;
         Arrays.fill(redirections, MASKED);
