@@ -1,0 +1,8 @@
+/** Benchmarks: what the project promises in speed and memory, beside the peer's figures. */
+@org.jspecify.annotations.NullMarked
+module dev.javisor.bench {
+    requires dev.javisor.base;
+    requires dev.javisor.guestkit;
+    requires static org.jspecify;
+    requires tools.jackson.databind;
+}
