@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One descriptor chain, copied out of the ring and checked: every part lies in RAM, readable parts
  * come before writable ones. Drivers may split a request into parts as they like (VIRTIO 1.2
- * §2.7.4), so contents are addressed by offset from the start of the readable or the writable bytes.
- * Reused for many chains. Belongs to one thread at a time.
+ * §2.7.4), so contents are addressed by offset from the start of the readable or the writable
+ * bytes. Reused for many chains. Belongs to one thread at a time.
  */
 public final class DescriptorChain {
     /** Most descriptors of a chain that we take: as many as Linux ever puts into one table. */
@@ -114,8 +114,7 @@ public final class DescriptorChain {
                 continue;
             }
             int n = (int) Math.min(lengths[i] - skip, sizeBytes - done);
-            MemorySegment.copy(
-                    backing, ValueLayout.JAVA_BYTE, offsets[i] + skip, to, at + done, n);
+            MemorySegment.copy(backing, ValueLayout.JAVA_BYTE, offsets[i] + skip, to, at + done, n);
             done += n;
             skip = 0;
         }

@@ -85,6 +85,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     /** Set by the I/O loop while it holds still. */
     private volatile boolean paused;
 
+    /** Set by the I/O loop once it has started the device. */
+    private volatile boolean begun;
+
     /** Mirrors {@link VirtioStatus#isLive} for doorbells. */
     private volatile boolean ringable;
 
@@ -287,16 +290,14 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             return;
         }
         QueueState s = queue.state;
-        queue.state =
-                new QueueState(size, false, s.descriptors(), s.available(), s.used(), 0, 0);
+        queue.state = new QueueState(size, false, s.descriptors(), s.available(), s.used(), 0, 0);
     }
 
     synchronized void setQueueDescriptors(long address) {
         Registers queue = configurable("descriptor area");
         if (queue != null) {
             QueueState s = queue.state;
-            queue.state =
-                    new QueueState(s.size(), false, address, s.available(), s.used(), 0, 0);
+            queue.state = new QueueState(s.size(), false, address, s.available(), s.used(), 0, 0);
         }
     }
 
@@ -304,8 +305,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
         Registers queue = configurable("driver area");
         if (queue != null) {
             QueueState s = queue.state;
-            queue.state =
-                    new QueueState(s.size(), false, s.descriptors(), address, s.used(), 0, 0);
+            queue.state = new QueueState(s.size(), false, s.descriptors(), address, s.used(), 0, 0);
         }
     }
 
@@ -328,8 +328,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
         if (queue != null) {
             QueueState s = queue.state;
             queue.state =
-                    new QueueState(
-                            s.size(), true, s.descriptors(), s.available(), s.used(), 0, 0);
+                    new QueueState(s.size(), true, s.descriptors(), s.available(), s.used(), 0, 0);
         }
     }
 
@@ -451,6 +450,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
                 faulted = !status.isLive();
             }
             device.start(now.features);
+            begun = true;
         }
     }
 
@@ -471,12 +471,11 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     /** Resets and waits until nothing is in flight. Not from a vCPU thread. */
     public void reset() {
         writeStatus(0);
-        loop.await(
-                () -> {
-                    synchronized (this) {
-                        return !status.isResetting();
-                    }
-                });
+        loop.await(() -> {
+            synchronized (this) {
+                return !status.isResetting();
+            }
+        });
     }
 
     /** Takes no more chains and waits until none is in flight. vCPUs are paused. */
@@ -514,7 +513,23 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
      *
      * @throws IllegalArgumentException if a device of this kind cannot be in it
      */
-    public synchronized void restore(VirtioState state) {
+    public void restore(VirtioState state) {
+        boolean started;
+        synchronized (this) {
+            restoreRegisters(state);
+            started = status.isDriverOk();
+            if (started) {
+                begun = false;
+                goLive();
+            }
+        }
+        if (started) {
+            loop.await(() -> begun);
+        }
+        device.restore(state.device());
+    }
+
+    private void restoreRegisters(VirtioState state) {
         if (state.queues().size() != queues.length || !status.restore(state.status())) {
             throw new IllegalArgumentException("not a state of this device: " + state);
         }
@@ -530,10 +545,6 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             }
             queues[i].state = queue;
         }
-        if (status.isDriverOk()) {
-            goLive();
-        }
-        device.restore(state.device());
     }
 
     @Override

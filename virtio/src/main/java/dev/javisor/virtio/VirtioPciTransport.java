@@ -81,8 +81,7 @@ public final class VirtioPciTransport implements PciDevice, MmioDevice, AutoClos
         msix = function.addMsix(MSIX_BAR, endpoint.queueCount() + 1, msi);
         addCapability(CAP_COMMON, COMMON_AT, COMMON_BYTES, 0);
         int notify =
-                addCapability(
-                        CAP_NOTIFY, NOTIFY_AT, endpoint.queueCount() * NOTIFY_MULTIPLIER, 4);
+                addCapability(CAP_NOTIFY, NOTIFY_AT, endpoint.queueCount() * NOTIFY_MULTIPLIER, 4);
         function.config().set(notify + CAP_EXTRA_AT, 4, NOTIFY_MULTIPLIER);
         addCapability(CAP_ISR, ISR_AT, 1, 0);
         if (device.configBytes() != 0) {
@@ -315,7 +314,11 @@ public final class VirtioPciTransport implements PciDevice, MmioDevice, AutoClos
             case DEVICE_FEATURE_SELECT -> endpoint.setDeviceFeatureSelect(value);
             case DRIVER_FEATURE_SELECT -> endpoint.setDriverFeatureSelect(value);
             case DRIVER_FEATURE -> endpoint.setDriverFeatures(value);
-            case QUEUE_DESC, QUEUE_DESC + 4, QUEUE_DRIVER, QUEUE_DRIVER + 4, QUEUE_DEVICE,
+            case QUEUE_DESC,
+                    QUEUE_DESC + 4,
+                    QUEUE_DRIVER,
+                    QUEUE_DRIVER + 4,
+                    QUEUE_DEVICE,
                     QUEUE_DEVICE + 4 -> {
                 QueueState queue = endpoint.selectedQueue();
                 if (queue != null) {

@@ -164,14 +164,7 @@ final class VirtioStatus {
             return false;
         }
         phase = restored;
-        bits =
-                saved
-                        & (ACKNOWLEDGE
-                                | DRIVER
-                                | FEATURES_OK
-                                | DRIVER_OK
-                                | NEEDS_RESET
-                                | FAILED);
+        bits = saved & (ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK | NEEDS_RESET | FAILED);
         return true;
     }
 }

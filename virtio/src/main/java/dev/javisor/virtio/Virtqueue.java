@@ -128,8 +128,7 @@ public final class Virtqueue {
         }
         int event = (features & VirtioFeatures.RING_EVENT_IDX) != 0 ? 2 : 0;
         long descriptors = memory.offsetOf(state.descriptors(), (long) size * DESCRIPTOR_BYTES);
-        long available =
-                memory.offsetOf(state.available(), RING_HEADER_BYTES + size * 2L + event);
+        long available = memory.offsetOf(state.available(), RING_HEADER_BYTES + size * 2L + event);
         long used =
                 memory.offsetOf(
                         state.used(), RING_HEADER_BYTES + (long) size * USED_ELEMENT_BYTES + event);
@@ -306,7 +305,9 @@ public final class Virtqueue {
         memory.written(usedAddress + at, USED_ELEMENT_BYTES);
     }
 
-    /** Interrupts if chains were pushed since the last call and the driver wants to know (§2.7.7). */
+    /**
+     * Interrupts if chains were pushed since the last call and the driver wants to know (§2.7.7).
+     */
     public void notifyDriver() {
         int now = nextUsed;
         int before = signalledUsed;
