@@ -2,6 +2,7 @@ package dev.javisor.softcpu.core;
 
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.fp.FpUnit;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -155,6 +156,9 @@ public final class Cpu {
     public final long[] vec = new long[16 * 4];
 
     public int mxcsr = 0x1F80;
+
+    /** Working storage of the fp package, not state. */
+    public final FpUnit fpu = new FpUnit();
 
     // MSRs that hot paths need; the rest is in the Msrs object of the sys package.
     public long star;
