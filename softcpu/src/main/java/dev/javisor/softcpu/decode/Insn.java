@@ -3,14 +3,14 @@ package dev.javisor.softcpu.decode;
 /**
  * One decoded instruction, bound to its address: RIP-relative operands and branch targets are
  * already absolute. Filled by the {@link Decoder}, read by both tiers; never changed afterwards
- * except for {@link #uop}.
+ * except for {@link #uop}. What the fields mean for particular operations is in {@link Op}.
  */
 public final class Insn {
     // Operand kinds.
     /** No operand. */
     public static final byte NONE = 0;
 
-    /** General register {@code reg}, 0..15, of {@link #opSize} bytes (or as the op says). */
+    /** General register {@code reg}, 0..15, of {@link #opSize} bytes (or as {@link Op} says). */
     public static final byte GPR = 1;
 
     /** AH, CH, DH or BH: bits 8..15 of register {@code reg}, 0..3. */
@@ -19,7 +19,11 @@ public final class Insn {
     /** The memory operand: {@link #base}, {@link #index}, {@link #scale}, {@link #disp}. */
     public static final byte MEM = 3;
 
-    /** {@link #imm}, sign- or zero-extended to 64 bits as the instruction defines. */
+    /**
+     * {@link #imm}: sign-extended to 64 bits, not truncated to the operand size, in MOV, PUSH, IMUL
+     * and arithmetic; zero-extended where it is a count, bit number, port, vector, control byte, or
+     * the operand of RET and ENTER.
+     */
     public static final byte IMM = 4;
 
     /** Segment register {@code reg} in encoding order ES, CS, SS, DS, FS, GS. */
@@ -65,13 +69,17 @@ public final class Insn {
     public byte reg2;
     public byte reg3;
 
-    /** Effective operand size of integer instructions, bytes: 1, 2, 4 or 8. */
+    /**
+     * Effective operand size, bytes: 1, 2, 4 or 8. Of vector instructions that of their general
+     * registers: 4, or 8 with REX.W. Of near branches, calls and returns the width of RIP.
+     */
     public byte opSize;
 
     /**
      * Width in bytes of the r/m (or only) memory operand, also in its register form: differs from
      * opSize in MOVZX, MOVSX, MOVSXD, CRC32, vector and x87 instructions. 0 where there is no such
-     * operand or its size is not fixed (LEA, FXSAVE, INVLPG, prefetches).
+     * operand or its size is not fixed (LEA, FXSAVE, XSAVE, FLDENV, FNSAVE). 1 for INVLPG, CLFLUSH
+     * and prefetches, which do not read it.
      */
     public short memSize;
 
@@ -79,12 +87,17 @@ public final class Insn {
     public byte addrSize;
 
     public byte base = ZERO;
+
+    /** General register; of gathers the vector register with the indices. */
     public byte index = ZERO;
 
     /** Shift count 0..3. */
     public byte scale;
 
-    /** Segment of the memory operand after overrides, encoding order; DS by default. */
+    /**
+     * Segment of the memory operand after overrides, encoding order; DS by default, SS with a base
+     * of rSP or rBP. Also that of the source of string instructions, XLAT, MASKMOV and MONITOR.
+     */
     public byte seg;
 
     /** Sign-extended displacement, or the absolute offset for RIP-relative and moffs forms. */
@@ -92,7 +105,10 @@ public final class Insn {
 
     public long imm;
 
-    /** Second immediate: ENTER's nesting level, the selector of a far pointer. */
+    /**
+     * Second immediate: ENTER's nesting level, the selector of a far pointer; of x87 instructions
+     * the 11-bit opcode that FOP keeps (SDM 1 §8.1.9).
+     */
     public int imm2;
 
     /** Condition code 0..15 of JCC, SETCC, CMOVCC (SDM 1 appendix B). */
@@ -104,10 +120,10 @@ public final class Insn {
     /** 0, or 0xF2, or 0xF3 when the prefix is not part of the opcode (REP, REPE, REPNE). */
     public int rep;
 
-    /** 0: legacy encoding; 16 or 32: VEX encoding of that many bytes. */
+    /** 0: legacy encoding; 16 or 32: VEX encoding of that many bytes (scalar and BMI: 16). */
     public byte vexBytes;
 
-    /** Width of vector operands in bytes: 8 (MMX), 16 or 32. */
+    /** Width of vector operands in bytes: 0 (there are none), 8 (only MMX), 16 or 32. */
     public byte vectorBytes;
 
     /** Length in bytes, 1..15. */
@@ -119,7 +135,7 @@ public final class Insn {
     /** Address of the first byte (offset in CS). */
     public long ip;
 
-    /** Address of the next instruction, truncated to the mode's width. */
+    /** Address of the next instruction, truncated to 32 bits outside 64-bit mode. */
     public long nextIp;
 
     public Insn() {}

@@ -6,7 +6,35 @@ package dev.javisor.softcpu.decode;
  * operation with {@link Insn#vexBytes} set; operations that exist only with VEX start with V or are
  * BMI instructions. Names that clash carry what tells them apart: {@code MOVSD_XMM} against MOVS,
  * {@code CMPSD_XMM}, {@code JMP_FAR}. PINSRQ, PEXTRQ are PINSRD, PEXTRD with an operand size of 8;
- * CWDE, CDQE are CBW, and CDQ, CQO are CWD, by operand size.
+ * CWDE, CDQE are CBW, and CDQ, CQO are CWD, by operand size. MOVD and MOVQ between a general and a
+ * vector register (0F 6E, 0F 7E) are MOVD with an operand size of 4 or 8.
+ *
+ * <p>Operands are those of the SDM's instruction pages, implied ones included: {@code ADD AL, imm8}
+ * has register 0, shifts by one have the immediate 1. What else an executor must know:
+ *
+ * <ul>
+ *   <li>Width of a general register other than the operand size: CL of shifts is 1 byte, DX of IN
+ *       and OUT 2; the source of MOVZX, MOVSX, MOVSXD and CRC32 is memSize; that of LAR, LSL and
+ *       MOV_SEG, and the result of PEXTRB, PEXTRW, EXTRACTPS to a register, is the full register
+ *       although memSize is smaller.
+ *   <li>No operands: string instructions (opSize, addrSize, seg, rep say all), XLAT, PUSHA, POPA,
+ *       LEAVE, MONITOR, SYSCALL and the like. MUL, IMUL, DIV, IDIV on rDX:rAX have one operand;
+ *       CMPXCHG8B, CMPXCHG16B only memory. ENTER has its size in imm, its level in imm2.
+ *   <li>SLDT, STR, SMSW store 2 bytes to memory, opSize bytes to a register. LGDT and its kin have
+ *       memSize 6 or 10; an opSize of 2 means a 24-bit base.
+ *   <li>JMP_FAR, CALL_FAR, LDS...LSS: opSize is the offset's; memory holds offset then selector.
+ *       SYSRET, SYSEXIT, RET_FAR, IRET return to 64-bit code with opSize 8 (the latter two: width
+ *       of what is popped).
+ *   <li>JCXZ and the LOOPs count in rCX of addrSize. POP to memory uses rSP after the increment.
+ *   <li>BSWAP of 2 bytes is undefined. NOP may have an operand, which is not accessed; the hint
+ *       NOPs, ENDBR and RDSSP are NOP. UD is UD0, UD1 and UD2; INVALID every undefined encoding.
+ *   <li>x87 with two operands: destination first; memory forms list the memory operand only. FSTP,
+ *       FXCH, FCOM, FCOMP, FFREEP include the undocumented aliases. FLDENV, FNSTENV, FRSTOR, FNSAVE
+ *       use the 16-bit layout where opSize is 2.
+ *   <li>BLENDV and SHA256RNDS2 list XMM0, or VEX's fourth register, as an operand. MOVSS, MOVSD_XMM
+ *       between registers have three operands with VEX, two without.
+ *   <li>VEX is #UD in real and virtual-8086 mode, which the decoder cannot see.
+ * </ul>
  */
 public enum Op {
     // integer
