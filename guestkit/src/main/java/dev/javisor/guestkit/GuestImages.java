@@ -171,7 +171,9 @@ public final class GuestImages {
         progress.step("making the initramfs");
         ModuleSet modules = new ModuleSet(unpacked.builtIn);
         unpacked.modules.forEach((path, module) -> modules.add(module, path));
-        List<ModuleSet.Entry> ordered = modules.inLoadOrder(Initramfs.MODULES);
+        List<String> wanted = new ArrayList<>(Initramfs.MODULES);
+        wanted.addAll(Initramfs.BUTTON_MODULES);
+        List<ModuleSet.Entry> ordered = modules.inLoadOrder(wanted);
         Map<String, byte[]> content = new LinkedHashMap<>();
         for (ModuleSet.Entry entry : ordered) {
             content.put(entry.path(), Files.readAllBytes(work.resolve(entry.module().name())));

@@ -18,6 +18,9 @@ final class Initramfs {
     static final List<String> MODULES =
             List.of("virtio_pci", "virtio_blk", "virtio_console", "virtio_rng");
 
+    /** Loaded for an interactive guest, where a person may press the power button. */
+    static final List<String> BUTTON_MODULES = List.of("button", "evdev");
+
     /** The kernel numbers character devices so (Documentation/admin-guide/devices.txt). */
     private static final int MEM_MAJOR = 1;
 
@@ -69,6 +72,8 @@ final class Initramfs {
         cpio.directory("usr", 0755);
         cpio.symlink("usr/bin", "../bin");
         cpio.symlink("usr/sbin", "../bin");
+        // Where acpid looks for what to do when the power button is pressed.
+        cpio.file("etc/acpi/PWRF/00000080/poweroff", 0755, "#!/bin/sh\nexec poweroff -f\n");
         cpio.file("etc/fstab", 0644, FSTAB);
         cpio.file("etc/group", 0644, "root:x:0:\n");
         cpio.file("etc/hosts", 0644, "127.0.0.1 localhost javisor\n::1 localhost\n");
@@ -90,6 +95,8 @@ final class Initramfs {
     /** Everything that shapes the archive beside the packages, to notice when it changes. */
     static byte[] recipe() {
         List<String> parts = new ArrayList<>(MODULES);
+        parts.addAll(BUTTON_MODULES);
+        parts.add("2"); // Counts changes of the code above.
         parts.add(FSTAB);
         parts.add(PROFILE);
         parts.add(new String(initScript(), StandardCharsets.UTF_8));

@@ -1,0 +1,136 @@
+package dev.javisor.cli;
+
+import dev.javisor.base.JavisorException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Runs one command in a guest: its output is ours and nothing else is, our standard input is its
+ * input, its status becomes our exit code.
+ */
+final class CommandSession implements Machine.Output {
+    private static final int CHUNK = 1 << 14;
+
+    private final StandardStreams streams;
+    private final boolean verbose;
+    private final PanicWatch panicWatch = new PanicWatch();
+    private final ControlChannel control = new ControlChannel();
+    private final MarkedOutput marked;
+    private final AtomicBoolean timedOut = new AtomicBoolean();
+
+    /** Nobody reads our standard output any more. */
+    private final AtomicBoolean outputGone = new AtomicBoolean();
+
+    private Optional<Machine> machine = Optional.empty();
+
+    CommandSession(StandardStreams streams, boolean verbose) {
+        this.streams = streams;
+        this.verbose = verbose;
+        this.marked =
+                new MarkedOutput((b, offset, length) -> toStream(streams.out(), b, offset, length));
+    }
+
+    /** The exit code. */
+    int run(RunSettings settings, GuestFiles guest, Machine.Factory factory)
+            throws InterruptedException {
+        try (Machine created = factory.create(settings, guest, this)) {
+            machine = Optional.of(created);
+            Thread cleanup = Thread.ofPlatform().unstarted(created::stop);
+            Runtime.getRuntime().addShutdownHook(cleanup);
+            settings.timeout()
+                    .ifPresent(time ->
+                            Sessions.after(
+                                    time,
+                                    () -> {
+                                        timedOut.set(true);
+                                        created.stop();
+                                    }));
+            created.start();
+            Thread.ofPlatform().daemon().name("standard-input").start(() -> passInput(created));
+            return exitCode(created.await());
+        }
+    }
+
+    @Override
+    public void console(byte[] bytes, int offset, int length) {
+        panicWatch.output(bytes, offset, length);
+        marked.output(bytes, offset, length);
+        if (verbose) {
+            toStream(streams.err(), bytes, offset, length);
+        }
+    }
+
+    @Override
+    public void port(String name, byte[] bytes, int offset, int length) {
+        switch (name) {
+            case "dev.javisor.stdout" -> toStream(streams.out(), bytes, offset, length);
+            case "dev.javisor.stderr" -> toStream(streams.err(), bytes, offset, length);
+            case "dev.javisor.control" -> control.output(bytes, offset, length);
+            default -> {} // Not ours.
+        }
+    }
+
+    private void toStream(OutputStream out, byte[] bytes, int offset, int length) {
+        try {
+            Sessions.write(out, bytes, offset, length);
+        } catch (UncheckedIOException e) {
+            // As a pipe whose reader is gone ends a local command, it ends the guest.
+            outputGone.set(true);
+            machine.ifPresent(Machine::stop);
+        }
+    }
+
+    private void passInput(Machine to) {
+        byte[] buffer = new byte[CHUNK];
+        try {
+            for (int n; (n = streams.in().read(buffer)) >= 0; ) {
+                to.portInput("dev.javisor.stdin", buffer, n);
+            }
+        } catch (IOException e) {
+            // An input that cannot be read any more is at its end.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        to.closePort("dev.javisor.stdin");
+    }
+
+    private int exitCode(Machine.Ending ending) {
+        OptionalInt status = control.status().isPresent() ? control.status() : marked.status();
+        if (status.isPresent()) {
+            return status.getAsInt();
+        }
+        if (outputGone.get()) {
+            return ExitCodes.OUTPUT_GONE;
+        }
+        if (timedOut.get()) {
+            Sessions.line(streams.err(), "javisor: --timeout ran out: the guest was stopped");
+            return ExitCodes.TIMEOUT;
+        }
+        Optional<String> panic = Sessions.panic(ending, panicWatch);
+        if (panic.isPresent()) {
+            explain("the guest's kernel panicked: " + panic.get());
+            return ExitCodes.GUEST_PANIC;
+        }
+        return switch (ending) {
+            case Machine.Ending.PoweredOff _, Machine.Ending.Stopped _ -> ExitCodes.OK;
+            case Machine.Ending.Panicked(String message) ->
+                    throw new IllegalStateException("panic not seen: " + message);
+            case Machine.Ending.DebugExit(int value) -> value & 0xFF;
+            case Machine.Ending.Reset _ -> {
+                explain("the guest reset itself before its command had ended");
+                yield ExitCodes.GUEST_RESET;
+            }
+            case Machine.Ending.Failed(String message) -> throw new JavisorException(message);
+        };
+    }
+
+    private void explain(String what) {
+        Sessions.line(
+                streams.err(),
+                "javisor: " + what + (verbose ? "" : ": use -v to see the boot log"));
+    }
+}

@@ -1,0 +1,227 @@
+package dev.javisor.cli;
+
+import dev.javisor.base.JavisorException;
+import dev.javisor.base.Sizes;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code javisor run}. */
+@Command(
+        name = "run",
+        customSynopsis = "javisor run [OPTIONS] [-- COMMAND [ARGUMENT...]]",
+        description = {
+            "Boots a virtual machine and gives you its console; with a command, runs that in the"
+                    + " guest and ends with its status.",
+            "Without --kernel, the guest is Debian's stock cloud kernel with busybox, fetched once."
+        },
+        footer = {
+            "",
+            "Examples:",
+            "  javisor run",
+            "      a shell in the default guest; Ctrl-] opens a menu",
+            "  javisor run -- uname -a",
+            "      the output and the status of one command",
+            "  tar c src | javisor run --memory 1G --timeout 5m -- tar tv",
+            "      with standard input, and not longer than five minutes",
+            "  javisor run --disk data.img --disk cd.iso,readonly",
+            "      raw disks, in the guest /dev/vda and /dev/vdb",
+            "  javisor run --kernel bzImage --initrd initrd.img --append console=ttyS0",
+            "      a guest of your own"
+        })
+final class RunCommand implements Callable<Integer> {
+    @Option(
+            names = "--accel",
+            paramLabel = "auto|kvm|soft",
+            defaultValue = "auto",
+            description =
+                    "What runs the guest's CPUs: soft is our own, in Java, and works everywhere;"
+                            + " auto takes the best there is. Default: auto")
+    private Accelerator accelerator = Accelerator.auto;
+
+    @Option(
+            names = "--cpus",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Number of virtual CPUs. Default: 1")
+    private int cpus = 1;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "512M",
+            converter = SizeConverter.class,
+            description = "The guest's memory, with K, M or G. Default: 512M")
+    private Long memory = 512L << 20;
+
+    @Option(
+            names = "--kernel",
+            paramLabel = "FILE",
+            description =
+                    "Boots this instead: a Linux bzImage, an ELF image with a PVH note, or a"
+                            + " Multiboot 1 image")
+    private @Nullable Path kernel;
+
+    @Option(
+            names = "--initrd",
+            paramLabel = "FILE",
+            description = "The initial RAM disk; with a Multiboot image, its module")
+    private @Nullable Path initrd;
+
+    @Option(
+            names = "--append",
+            paramLabel = "TEXT",
+            description =
+                    "Kernel command line: added to ours for the default guest, in its place with"
+                            + " --kernel")
+    private @Nullable String append;
+
+    @Option(
+            names = "--disk",
+            paramLabel = "FILE[,readonly]",
+            converter = DiskConverter.class,
+            description = "A raw disk image as virtio disk; may be given several times")
+    private List<DiskOption> disks = List.of();
+
+    @Option(
+            names = "--debug-exit",
+            description =
+                    "Gives the machine an isa-debug-exit device at I/O port 0xF4: a value V written"
+                            + " there ends javisor with status 2V+1")
+    private boolean debugExit;
+
+    @Option(
+            names = "--trace",
+            paramLabel = "CATEGORY[,...]",
+            hideParamSyntax = true,
+            split = ",",
+            description =
+                    "Writes a trace of these parts to standard error: ${COMPLETION-CANDIDATES}")
+    private List<TraceCategory> trace = List.of();
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "DURATION",
+            converter = DurationConverter.class,
+            description = "Stops the guest after this time, such as 90s, 5m or 1h, with status 124")
+    private @Nullable Duration timeout;
+
+    @Option(
+            names = {"-v", "--verbose"},
+            description = "Shows the boot log of a command's guest, and details of errors")
+    private boolean verbose;
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Shows this help")
+    boolean help;
+
+    @Parameters(
+            paramLabel = "COMMAND",
+            hideParamSyntax = true,
+            arity = "0..*",
+            description = "After --: what to run in the guest instead of a shell")
+    private List<String> command = List.of();
+
+    /** Replaced by picocli. */
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    private final Launch launch;
+
+    RunCommand(Launch launch) {
+        this.launch = launch;
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        check();
+        RunSettings settings =
+                new RunSettings(
+                        cpus,
+                        memory,
+                        Optional.ofNullable(kernel),
+                        Optional.ofNullable(initrd),
+                        Optional.ofNullable(append),
+                        disks,
+                        debugExit,
+                        new LinkedHashSet<>(trace),
+                        Optional.ofNullable(timeout),
+                        verbose,
+                        command);
+        return launch.run(settings);
+    }
+
+    /** What contradicts itself or the machine, whatever the host is like. */
+    private void check() {
+        if (accelerator == Accelerator.kvm) {
+            throw new JavisorException(
+                    "--accel kvm is not built yet: use --accel soft, our own CPU in Java");
+        }
+        if (cpus < 1 || cpus > 255) {
+            throw wrong("--cpus " + cpus + " is out of range: give 1 to 255");
+        }
+        List<String> original = spec.commandLine().getParseResult().originalArgs();
+        if (!command.isEmpty() && !original.contains("--")) {
+            throw wrong(
+                    "'%s' is no option: put -- before a command for the guest: javisor run -- %s"
+                            .formatted(command.getFirst(), String.join(" ", command)));
+        }
+        if (command.isEmpty() && original.contains("--")) {
+            throw wrong("no command after --: give one, or leave out --");
+        }
+        if (!command.isEmpty() && kernel != null && initrd == null) {
+            throw wrong(
+                    "a command needs our init in the guest, which --kernel alone does not bring:"
+                            + " add --initrd with an initramfs made by javisor, or drop --kernel");
+        }
+    }
+
+    private ParameterException wrong(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    /** Sizes such as 512M. */
+    static final class SizeConverter implements picocli.CommandLine.ITypeConverter<Long> {
+        @Override
+        public Long convert(String value) {
+            return Converters.orExplain(value, Sizes::parse);
+        }
+    }
+
+    /** Durations such as 90s. */
+    static final class DurationConverter implements picocli.CommandLine.ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String value) {
+            return Converters.orExplain(value, Durations::parse);
+        }
+    }
+
+    /** Disks. */
+    static final class DiskConverter implements picocli.CommandLine.ITypeConverter<DiskOption> {
+        @Override
+        public DiskOption convert(String value) {
+            return Converters.orExplain(value, DiskOption::parse);
+        }
+    }
+
+    private static final class Converters {
+        private static <T> T orExplain(String value, java.util.function.Function<String, T> parse) {
+            try {
+                return parse.apply(value);
+            } catch (IllegalArgumentException e) {
+                throw new picocli.CommandLine.TypeConversionException(e.getMessage());
+            }
+        }
+    }
+}

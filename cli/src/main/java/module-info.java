@@ -1,0 +1,17 @@
+/** The command line: what a person starts. */
+@org.jspecify.annotations.NullMarked
+module dev.javisor.cli {
+    requires dev.javisor.base;
+    requires dev.javisor.guestkit;
+    requires info.picocli;
+    requires me.tongfei.progressbar;
+    requires java.logging;
+    requires java.management;
+    requires jdk.management;
+    // Only for SIGWINCH, by reflection: see Signals.
+    requires jdk.unsupported;
+    requires static org.jspecify;
+
+    opens dev.javisor.cli to
+            info.picocli;
+}

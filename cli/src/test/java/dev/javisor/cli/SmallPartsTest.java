@@ -1,0 +1,183 @@
+package dev.javisor.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+class SmallPartsTest {
+    /** Writes down what was asked for. */
+    private static final class Recorder implements EscapeKeys.Listener {
+        final List<String> asked = new ArrayList<>();
+
+        @Override
+        public void toGuest(byte[] bytes) {
+            asked.add("'" + new String(bytes, StandardCharsets.ISO_8859_1) + "'");
+        }
+
+        @Override
+        public void showMenu() {
+            asked.add("menu");
+        }
+
+        @Override
+        public void quit() {
+            asked.add("quit");
+        }
+
+        @Override
+        public void powerButton() {
+            asked.add("button");
+        }
+
+        @Override
+        public void reset() {
+            asked.add("reset");
+        }
+
+        @Override
+        public void state() {
+            asked.add("state");
+        }
+
+        @Override
+        public void back() {
+            asked.add("back");
+        }
+    }
+
+    private static List<String> typed(String... reads) {
+        Recorder recorder = new Recorder();
+        EscapeKeys keys = new EscapeKeys(recorder);
+        for (String read : reads) {
+            byte[] bytes = read.getBytes(StandardCharsets.ISO_8859_1);
+            keys.typed(bytes, bytes.length);
+        }
+        return recorder.asked;
+    }
+
+    @Test
+    void escapeKeys_ordinaryKeys_goToTheGuestTogether() {
+        assertThat(typed("ls\r", "\u0003")).containsExactly("'ls\r'", "'\u0003'");
+    }
+
+    @Test
+    void escapeKeys_everyChoice_isHeard() {
+        assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dx"))
+                .containsExactly(
+                        "'ab'", "menu", "quit", "'cd'", "menu", "button", "menu", "reset", "menu",
+                        "state", "menu", "back");
+    }
+
+    @Test
+    void escapeKeys_escapeTwice_sendsItself() {
+        assertThat(typed("\u001D\u001D")).containsExactly("menu", "'\u001D'");
+        assertThat(typed("\u001D]x")).containsExactly("menu", "'\u001Dx'");
+    }
+
+    @Test
+    void durations_knownForms_areRead() {
+        assertThat(Durations.parse("30")).hasSeconds(30);
+        assertThat(Durations.parse("1.5m")).hasSeconds(90);
+        assertThat(Durations.parse("2h")).hasHours(2);
+        assertThat(Durations.parse("250ms")).hasMillis(250);
+    }
+
+    @Test
+    void durations_anythingElse_isRefused() {
+        for (String text : List.of("", "s", "-1", "1w", "1e3", "1 s", "0", "0ms")) {
+            assertThatThrownBy(() -> Durations.parse(text))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("'" + text + "'");
+        }
+    }
+
+    @Test
+    void diskOption_fileWithCommas_keepsAllButTheSetting() {
+        assertThat(DiskOption.parse("a,b,ro")).isEqualTo(new DiskOption(Path.of("a,b"), true));
+        assertThat(DiskOption.parse("a")).isEqualTo(new DiskOption(Path.of("a"), false));
+    }
+
+    @Test
+    void panicWatch_endlessLine_keepsLittle() {
+        PanicWatch watch = new PanicWatch();
+        byte[] noise = "x".repeat(100_000).getBytes(StandardCharsets.US_ASCII);
+        watch.output(noise, 0, noise.length);
+        assertThat(watch.lastLines().length()).isLessThan(2000);
+        byte[] panic =
+                "\n[1.0] Kernel panic - not syncing: A\nKernel panic - not syncing: B\n"
+                        .getBytes(StandardCharsets.US_ASCII);
+        watch.output(panic, 0, panic.length);
+        assertThat(watch.panic()).contains("A");
+    }
+
+    @Test
+    void controlChannel_nonsense_isDropped() {
+        ControlChannel control = new ControlChannel();
+        for (String text :
+                List.of("exit 256\n", "exit -1\n", "exit 1000000\n", "exit\n", "x exit 1\n")) {
+            byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
+            control.output(bytes, 0, bytes.length);
+        }
+        byte[] endless = "exit 1".repeat(10_000).getBytes(StandardCharsets.US_ASCII);
+        control.output(endless, 0, endless.length);
+        assertThat(control.status()).isEmpty();
+        byte[] good = "\nexit 255\nexit 3\n".getBytes(StandardCharsets.US_ASCII);
+        control.output(good, 0, good.length);
+        assertThat(control.status()).hasValue(255);
+    }
+
+    @Test
+    void markedOutput_cutAnywhere_isTheSame() {
+        byte[] console =
+                "a\r\njavisor: begin\n1\n\njavisor: exit 9999\n\n\njavisor: exit 7\nrest"
+                        .getBytes(StandardCharsets.US_ASCII);
+        Random random = new Random(1);
+        for (int round = 0; round < 200; round++) {
+            ByteArrayOutputStream found = new ByteArrayOutputStream();
+            MarkedOutput marked = new MarkedOutput(found::write);
+            int at = 0;
+            while (at < console.length) {
+                int n = Math.min(1 + random.nextInt(9), console.length - at);
+                marked.output(console, at, n);
+                at += n;
+            }
+            assertThat(found).hasToString("1\n\njavisor: exit 9999\n\n");
+            assertThat(marked.status()).hasValue(7);
+        }
+    }
+
+    @Test
+    void suggestions_nearWord_isFoundAndFarIsNot() {
+        List<String> known = List.of("--memory", "--cpus", "run");
+        assertThat(Suggestions.nearest("--memry", known)).contains("--memory");
+        assertThat(Suggestions.nearest("--mem", known)).contains("--memory");
+        assertThat(Suggestions.nearest("rum", known)).contains("run");
+        assertThat(Suggestions.nearest("--network", known)).isEmpty();
+        assertThat(Suggestions.nearest("x", known)).isEmpty();
+    }
+
+    @Test
+    void terminalSize_onlyWhatSttyPrints_isRead() {
+        assertThat(HostTerminal.parseSize("24 80")).contains(new HostTerminal.Size(80, 24));
+        assertThat(HostTerminal.parseSize("0 0")).isEmpty();
+        assertThat(HostTerminal.parseSize("stty: no")).isEmpty();
+    }
+
+    @Test
+    void signals_windowChange_isHeard() throws Exception {
+        var heard = new java.util.concurrent.CountDownLatch(1);
+        assertThat(Signals.handle("WINCH", heard::countDown)).isTrue();
+        long self = ProcessHandle.current().pid();
+        assertThat(new ProcessBuilder("kill", "-WINCH", Long.toString(self)).start().waitFor())
+                .isZero();
+        assertThat(heard.await(10, java.util.concurrent.TimeUnit.SECONDS)).isTrue();
+        assertThat(Signals.handle("NOSUCH", () -> {})).isFalse();
+    }
+}
