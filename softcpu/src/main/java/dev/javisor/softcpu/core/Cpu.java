@@ -4,7 +4,9 @@ import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.fp.FpUnit;
 import java.util.Arrays;
+import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -185,6 +187,9 @@ public final class Cpu {
 
     /** The bus of the current run, on this thread only. */
     public VcpuBus bus = NoBus.INSTANCE;
+
+    /** What RDRAND and RDSEED read. Not secure until the owner sets a secure one. */
+    public RandomGenerator random = new SplittableRandom();
 
     public final Mmu mmu;
     private final GuestFault fault = new GuestFault();
