@@ -19,8 +19,14 @@ public interface IoLoop extends AutoCloseable {
     /** Wakes the handler with {@code bits}. From any thread, never blocks, does not allocate. */
     void signal(long bits);
 
-    /** Waits until the handler has made {@code condition} true. Not from the loop's own thread. */
-    void await(BooleanSupplier condition);
+    /** No limit for {@link #await}. */
+    long FOREVER = Long.MAX_VALUE;
+
+    /**
+     * Waits until the handler has made {@code condition} true, the time is up or the loop is
+     * closed. Not from the loop's own thread.
+     */
+    void await(BooleanSupplier condition, long timeoutNanos);
 
     /** Ends the thread after the current call of the handler. */
     @Override

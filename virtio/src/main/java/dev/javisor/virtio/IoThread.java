@@ -58,12 +58,17 @@ public final class IoThread implements IoLoop {
     }
 
     @Override
-    public void await(BooleanSupplier condition) {
+    public void await(BooleanSupplier condition, long timeoutNanos) {
         boolean interrupted = false;
+        long start = System.nanoTime();
         synchronized (progress) {
             while (thread != null && !condition.getAsBoolean()) {
+                long left = timeoutNanos - (System.nanoTime() - start);
+                if (left <= 0) {
+                    break;
+                }
                 try {
-                    progress.wait();
+                    progress.wait(left / 1_000_000, (int) (left % 1_000_000));
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }
@@ -77,6 +82,6 @@ public final class IoThread implements IoLoop {
     @Override
     public void close() {
         signal(CLOSE);
-        await(() -> thread == null);
+        await(() -> thread == null, FOREVER);
     }
 }

@@ -34,6 +34,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     private static final long PAUSE = 1L << 60;
     private static final long RESUME = 1L << 61;
 
+    /** How long a vCPU waits at most for its reset of a device. */
+    private static final long RESET_WAIT_NANOS = 20_000_000;
+
     /** What the driver made, from DRIVER_OK on. */
     private record Live(long features, @Nullable Virtqueue[] queues) {}
 
@@ -145,7 +148,22 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
         return status.value();
     }
 
-    synchronized void writeStatus(int value) {
+    /**
+     * Drivers should wait until the status reads 0 after a reset (§2.4.2), but firmware does not:
+     * so a reset is finished before the write returns, unless the backend takes its time.
+     */
+    void writeStatus(int value) {
+        if (changeStatus(value)) {
+            loop.await(this::isResetFinished, RESET_WAIT_NANOS);
+        }
+    }
+
+    private synchronized boolean isResetFinished() {
+        return !status.isResetting();
+    }
+
+    /** Answers whether the device now stops. */
+    private synchronized boolean changeStatus(int value) {
         boolean acceptable =
                 (driverFeatures & ~offered) == 0
                         && (driverFeatures & VirtioFeatures.VERSION_1) != 0;
@@ -157,8 +175,10 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             case STOPPING -> {
                 ringable = false;
                 loop.signal(STOP);
+                return true;
             }
         }
+        return false;
     }
 
     private void goLive() {
@@ -471,22 +491,20 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     /** Resets and waits until nothing is in flight. Not from a vCPU thread. */
     public void reset() {
         writeStatus(0);
-        loop.await(() -> {
-            synchronized (this) {
-                return !status.isResetting();
-            }
-        });
+        loop.await(this::isResetFinished, IoLoop.FOREVER);
     }
 
     /** Takes no more chains and waits until none is in flight. vCPUs are paused. */
     public void pause() {
         loop.signal(PAUSE);
-        loop.await(() -> paused);
+        loop.await(() -> paused, IoLoop.FOREVER);
     }
 
     /** Goes on after {@link #pause}. */
     public void resume() {
         loop.signal(RESUME);
+        // A pause that came at once would be undone by the same wake-up.
+        loop.await(() -> !paused, IoLoop.FOREVER);
     }
 
     /** Only while paused. */
@@ -524,7 +542,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             }
         }
         if (started) {
-            loop.await(() -> begun);
+            loop.await(() -> begun, IoLoop.FOREVER);
         }
         device.restore(state.device());
     }

@@ -258,13 +258,15 @@ public final class VirtioPciTransport implements PciDevice, MmioDevice, AutoClos
 
     /** Fields are written whole, 64-bit ones also by halves (§4.1.3.1); the rest is ignored. */
     private void writeCommon(int offset, int sizeBytes, long value) {
+        if (offset == DEVICE_STATUS) {
+            // May wait for the I/O thread, which needs the monitor.
+            if (sizeBytes == 1) {
+                endpoint.writeStatus((int) value & 0xFF);
+            }
+            return;
+        }
         synchronized (endpoint) {
             switch (offset) {
-                case DEVICE_STATUS -> {
-                    if (sizeBytes == 1) {
-                        endpoint.writeStatus((int) value & 0xFF);
-                    }
-                }
                 case CONFIG_MSIX_VECTOR,
                         QUEUE_SELECT,
                         QUEUE_SIZE,

@@ -24,7 +24,8 @@ public final class GuestDriver {
     private final Map<Integer, Integer> structureBytes = new HashMap<>();
     public final Map<Integer, Integer> capabilities = new HashMap<>();
     public int notifyMultiplier;
-    private long nextFree = 0x10000;
+    private static final long FIRST_FREE = 0x10000;
+    private long nextFree = FIRST_FREE;
     public long negotiated;
 
     public GuestDriver(GuestMemory memory, MachineBus bus, PciAddress at) {
@@ -127,6 +128,13 @@ public final class GuestDriver {
     /** Everything that the device offers. */
     public boolean negotiateAll() {
         return negotiate(-1);
+    }
+
+    /** Frees everything that was allocated, for tests of many rounds. */
+    public void rewind() {
+        long bytes = nextFree - FIRST_FREE;
+        memory.write(FIRST_FREE, new byte[(int) bytes]);
+        nextFree = FIRST_FREE;
     }
 
     public long allocate(int sizeBytes, int alignment) {

@@ -38,9 +38,9 @@ public final class ManualLoop implements IoLoop {
     }
 
     @Override
-    public void await(BooleanSupplier condition) {
+    public void await(BooleanSupplier condition, long timeoutNanos) {
         run();
-        if (!condition.getAsBoolean()) {
+        if (timeoutNanos == FOREVER && !condition.getAsBoolean()) {
             throw new IllegalStateException("nothing left to do, and still not so");
         }
     }
