@@ -119,7 +119,7 @@ public final class IoApic implements MmioDevice, MachineBus.EndOfInterrupt {
                     case WINDOW -> readRegister();
                     default -> 0;
                 };
-        return value >>> 8 * (offset & 3);
+        return value >>> 8 * (offset & 3) & -1L >>> 64 - 8 * sizeBytes;
     }
 
     @Override
