@@ -5,10 +5,12 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The host's clock ({@link System#nanoTime()}), and one daemon thread that runs due timers in the
- * order of their deadlines.
+ * The host's clock ({@link System#nanoTime()}) less the time it was paused, and one daemon thread
+ * that runs due timers in the order of their deadlines.
  */
 public final class HostTimeSource implements TimeSource, AutoCloseable {
+    private static final long RUNNING = Long.MIN_VALUE;
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
 
@@ -18,6 +20,12 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
     private final Thread thread;
     private boolean closed;
 
+    /** Nanoseconds of all pauses that are over. Written under the lock, read by anyone. */
+    private volatile long pausedNanos;
+
+    /** The time while paused, else {@link #RUNNING}. Written under the lock, read by anyone. */
+    private volatile long frozenNanos = RUNNING;
+
     public HostTimeSource(String threadName) {
         thread = Thread.ofPlatform().daemon().name(threadName).unstarted(this::loop);
         thread.start();
@@ -25,7 +33,35 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
 
     @Override
     public long nanos() {
-        return System.nanoTime();
+        long frozen = frozenNanos;
+        return frozen != RUNNING ? frozen : System.nanoTime() - pausedNanos;
+    }
+
+    /** Stops the clock, and timers with it. */
+    public void pause() {
+        lock.lock();
+        try {
+            if (frozenNanos == RUNNING) {
+                frozenNanos = System.nanoTime() - pausedNanos;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets the clock go on where it stopped. */
+    public void resume() {
+        lock.lock();
+        try {
+            if (frozenNanos != RUNNING) {
+                // In this order: a reader between the two sees the frozen time, which is right.
+                pausedNanos = System.nanoTime() - frozenNanos;
+                frozenNanos = RUNNING;
+                changed.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -81,7 +117,11 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
                 queue.poll();
                 continue;
             }
-            long wait = head.deadlineNanos - System.nanoTime();
+            if (frozenNanos != RUNNING) {
+                changed.await();
+                continue;
+            }
+            long wait = head.deadlineNanos - nanos();
             if (wait <= 0) {
                 queue.poll();
                 head.timer.current = null;

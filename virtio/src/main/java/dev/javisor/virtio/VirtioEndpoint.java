@@ -33,6 +33,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     private static final long STOP = 1L << 59;
     private static final long PAUSE = 1L << 60;
     private static final long RESUME = 1L << 61;
+    private static final long DRAIN = 1L << 62;
 
     /** How long a vCPU waits at most for its reset of a device. */
     private static final long RESET_WAIT_NANOS = 20_000_000;
@@ -87,6 +88,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
 
     /** Set by the I/O loop while it holds still. */
     private volatile boolean paused;
+
+    /** Set by the I/O loop once it has looked at all queues for {@link #drain}. */
+    private volatile boolean drained;
 
     /** Set by the I/O loop once it has started the device. */
     private volatile boolean begun;
@@ -438,7 +442,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             now = DEVICE_MASK;
             queueSignals = QUEUE_SIGNALS;
         }
-        if ((signals & START) != 0) {
+        if ((signals & (START | DRAIN)) != 0) {
             // Rings from before we started to listen are not lost.
             queueSignals = QUEUE_SIGNALS;
         }
@@ -459,6 +463,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
         }
         if (pausing && (serving == null || device.isIdle())) {
             paused = true;
+        }
+        if ((signals & DRAIN) != 0) {
+            drained = true;
         }
     }
 
@@ -498,6 +505,16 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     public void pause() {
         loop.signal(PAUSE);
         loop.await(() -> paused, IoLoop.FOREVER);
+    }
+
+    /**
+     * Looks at all queues once more and waits until their chains were offered to the device. With
+     * the driver held still, before the machine ends. From one thread at a time.
+     */
+    public void drain() {
+        drained = false;
+        loop.signal(DRAIN);
+        loop.await(() -> drained);
     }
 
     /** Goes on after {@link #pause}. */

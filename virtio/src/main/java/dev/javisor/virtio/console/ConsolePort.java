@@ -57,6 +57,16 @@ public final class ConsolePort {
     }
 
     /**
+     * After the end of {@link #output}: waits until the guest opens the port again.
+     *
+     * @return false if the device is closed, so that it never will
+     * @throws InterruptedException if interrupted while waiting
+     */
+    public boolean awaitGuest() throws InterruptedException {
+        return fromGuest.awaitWriter();
+    }
+
+    /**
      * What the guest reads. Waits while the guest does not read. Closing it lets the guest read
      * what is left and then the end of the stream.
      */

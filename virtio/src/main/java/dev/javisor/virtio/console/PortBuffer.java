@@ -92,6 +92,14 @@ final class PortBuffer {
         return n == 0 ? -1 : n;
     }
 
+    /** The host has read the end: waits for a new writer. False if none can come any more. */
+    synchronized boolean awaitWriter() throws InterruptedException {
+        while (count == 0 && ended && !closed && !discarding) {
+            wait();
+        }
+        return count > 0 || !(closed || discarding);
+    }
+
     /**
      * The host writes: waits until all bytes are in.
      *

@@ -1,0 +1,293 @@
+package dev.javisor.vmm;
+
+import dev.javisor.hypervisor.CpuState;
+import dev.javisor.hypervisor.Vcpu;
+import dev.javisor.hypervisor.VcpuBus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The platform threads of a machine's vCPUs. All run, or all are held, or all end:
+ *
+ * <pre>
+ * start: HELD --release--> RUNNING --hold--> HELD ... --end--> ended
+ * </pre>
+ *
+ * <p>Invariants: (1) while HELD and {@link #awaitHeld} has returned, no vCPU executes; (2) a vCPU
+ * is created, run, restored and closed by its own thread only.
+ */
+final class VcpuThreads {
+    /** What the threads report. Called on a vCPU's thread, with all threads asked to hold. */
+    interface Reports {
+        /** A triple fault. */
+        void shutdown(int vcpu);
+
+        /** The vCPU cannot go on. */
+        void failed(int vcpu, String detail, @Nullable Throwable cause);
+    }
+
+    private enum Order {
+        HOLD,
+        RUN,
+        END
+    }
+
+    private final String name;
+    private final IntFunction<Vcpu> factory;
+    private final VcpuBus bus;
+    private final Reports reports;
+    private final List<Thread> threads = new ArrayList<>();
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+
+    // Guarded by the lock.
+    private final @Nullable Vcpu[] vcpus;
+    private final @Nullable CpuState[] powerOn;
+    private final @Nullable CpuState[] next;
+    private Order order = Order.HOLD;
+    private int parked;
+    private int alive;
+    private @Nullable RuntimeException startFailure;
+
+    VcpuThreads(String name, int count, IntFunction<Vcpu> factory, VcpuBus bus, Reports reports) {
+        this.name = name;
+        this.factory = factory;
+        this.bus = bus;
+        this.reports = reports;
+        vcpus = new Vcpu[count];
+        powerOn = new CpuState[count];
+        next = new CpuState[count];
+    }
+
+    /**
+     * Creates all vCPUs, each on its own thread, and holds them.
+     *
+     * @throws RuntimeException what the accelerator threw
+     */
+    void start() {
+        for (int i = 0; i < vcpus.length; i++) {
+            int id = i;
+            threads.add(
+                    Thread.ofPlatform()
+                            .daemon()
+                            .name(name + " vcpu " + id)
+                            .unstarted(() -> life(id)));
+        }
+        lock.lock();
+        try {
+            alive = threads.size();
+        } finally {
+            lock.unlock();
+        }
+        threads.forEach(Thread::start);
+        awaitHeld();
+        lock.lock();
+        try {
+            if (startFailure != null) {
+                throw startFailure;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The state of a vCPU right after its creation. */
+    CpuState powerOn(int id) {
+        lock.lock();
+        try {
+            CpuState state = powerOn[id];
+            if (state == null) {
+                throw new IllegalStateException("vCPU " + id + " was never created");
+            }
+            return state;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Sets the state that a held vCPU continues with. */
+    void setNext(int id, CpuState state) {
+        lock.lock();
+        try {
+            next[id] = state;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets all run. */
+    void release() {
+        lock.lock();
+        try {
+            if (order == Order.HOLD) {
+                order = Order.RUN;
+                changed.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Asks all to stop executing. Does not wait; may be called on a vCPU's thread. */
+    void hold() {
+        lock.lock();
+        try {
+            if (order == Order.RUN) {
+                order = Order.HOLD;
+                kickAll();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until none executes. Not on a vCPU's thread. */
+    void awaitHeld() {
+        lock.lock();
+        try {
+            while (parked < alive) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends all threads and waits for them. Not on a vCPU's thread. */
+    void end() {
+        lock.lock();
+        try {
+            order = Order.END;
+            kickAll();
+            changed.signalAll();
+            while (alive > 0) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+        for (Thread thread : threads) {
+            joinUninterruptibly(thread);
+        }
+    }
+
+    /** Instructions retired by each vCPU, or -1. */
+    List<Long> instructions() {
+        lock.lock();
+        try {
+            List<Long> counts = new ArrayList<>();
+            for (Vcpu vcpu : vcpus) {
+                counts.add(vcpu == null ? -1L : vcpu.instructions());
+            }
+            return counts;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void kickAll() {
+        for (Vcpu vcpu : vcpus) {
+            if (vcpu != null) {
+                vcpu.kick();
+            }
+        }
+    }
+
+    private void life(int id) {
+        try (Vcpu vcpu = factory.apply(id)) {
+            lock.lock();
+            try {
+                vcpus[id] = vcpu;
+                powerOn[id] = vcpu.save();
+            } finally {
+                lock.unlock();
+            }
+            while (awaitTurn(id, vcpu)) {
+                switch (vcpu.run(bus)) {
+                    case KICKED -> {}
+                    case SHUTDOWN -> {
+                        hold();
+                        reports.shutdown(id);
+                    }
+                    case DEBUG, FAULT -> {
+                        hold();
+                        reports.failed(id, vcpu.exitDetail(), null);
+                    }
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            boolean started;
+            lock.lock();
+            try {
+                started = powerOn[id] != null;
+                if (!started) {
+                    startFailure =
+                            e instanceof RuntimeException r
+                                    ? r
+                                    : new VmException(String.valueOf(e), e);
+                }
+            } finally {
+                lock.unlock();
+            }
+            if (started) {
+                hold();
+                reports.failed(id, String.valueOf(e), e);
+            }
+        } finally {
+            lock.lock();
+            try {
+                vcpus[id] = null;
+                alive--;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    /** Parks while held. Whether to run. */
+    private boolean awaitTurn(int id, Vcpu vcpu) {
+        lock.lock();
+        try {
+            if (order == Order.HOLD) {
+                parked++;
+                changed.signalAll();
+                while (order == Order.HOLD) {
+                    changed.awaitUninterruptibly();
+                }
+                parked--;
+            }
+            if (order == Order.END) {
+                return false;
+            }
+            CpuState state = next[id];
+            if (state != null) {
+                next[id] = null;
+                vcpu.restore(state);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static void joinUninterruptibly(Thread thread) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                thread.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,481 @@
+package dev.javisor.vmm;
+
+import dev.javisor.base.HostTimeSource;
+import dev.javisor.base.JavisorException;
+import dev.javisor.block.BlockBackend;
+import dev.javisor.block.RawFile;
+import dev.javisor.boot.BootModule;
+import dev.javisor.boot.BootParameters;
+import dev.javisor.boot.ByteSource;
+import dev.javisor.boot.FileSource;
+import dev.javisor.boot.KernelImage;
+import dev.javisor.boot.MemoryMap;
+import dev.javisor.hypervisor.GuestMemory;
+import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.hypervisor.VirtualMachine;
+import dev.javisor.hypervisor.VirtualMachineConfig;
+import dev.javisor.machine.MachineEvents;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One virtual machine: its memory, board and vCPUs, and the actions over them ({@link VmAction}).
+ *
+ * <p>All actions, and what the guest itself asks for, are done one after the other by one thread
+ * ({@code NAME control}). When the machine has ended, by whatever cause, everything is released
+ * before {@link #await} returns; {@link #close} ends it first.
+ */
+public final class Vm implements AutoCloseable {
+    private static final int RNG_SEED_BYTES = 32;
+
+    private final VmSpec spec;
+    private final Resources resources = new Resources();
+    private final HostTimeSource time;
+    private final GuestMemory memory;
+    private final KernelImage kernel;
+    private final List<BootModule> modules;
+    private final String accelerator;
+    private final Q35Board board;
+    private final VcpuThreads vcpus;
+    private final SerialOutput serialOutput;
+    private final PanicWatch panicWatch;
+    private final List<String> notes = new ArrayList<>();
+
+    private final ExecutorService control;
+    private final CompletableFuture<VmOutcome> outcome = new CompletableFuture<>();
+
+    /** A guest's request is on its way to the control thread: others until then are too late. */
+    private final AtomicBoolean requested = new AtomicBoolean();
+
+    private volatile boolean stopRequested;
+
+    /** Written by the control thread only. */
+    private volatile VmState state = VmState.CREATED;
+
+    private volatile int resets;
+    private volatile long startedNanos;
+
+    /**
+     * A machine that is not started. Everything it needs is allocated and opened.
+     *
+     * @throws JavisorException if the host, a file or the spec does not allow it; nothing stays
+     *     open
+     */
+    public static Vm create(VmSpec spec, VmConsole console) {
+        return new Vm(spec, console, Accelerators.select(spec.accelerator()));
+    }
+
+    /** As {@link #create(VmSpec, VmConsole)}, on a given accelerator. */
+    static Vm create(VmSpec spec, VmConsole console, Hypervisor hypervisor) {
+        return new Vm(spec, console, hypervisor);
+    }
+
+    private Vm(VmSpec spec, VmConsole console, Hypervisor hypervisor) {
+        this.spec = spec;
+        accelerator = Accelerators.describe(hypervisor);
+        try {
+            kernel = resources.add(KernelImage.probe(spec.kernel()));
+            modules = openModules();
+            List<BlockBackend> disks = openDisks();
+            memory = resources.add(GuestRam.allocate(spec.memoryBytes()));
+            time = resources.add(new HostTimeSource(spec.name() + " timer"));
+            panicWatch = new PanicWatch(this::panicEnded);
+            serialOutput =
+                    resources.add(
+                            new SerialOutput(
+                                    spec.name() + " serial",
+                                    (bytes, offset, length) -> {
+                                        panicWatch.output(bytes, offset, length);
+                                        console.serialOutput(bytes, offset, length);
+                                    }));
+            VirtualMachine machine =
+                    resources.add(
+                            hypervisor.createVirtualMachine(
+                                    new VirtualMachineConfig(
+                                            spec.name(), spec.cpus(), spec.cpuModel(), 0),
+                                    memory,
+                                    time));
+            board =
+                    resources.add(
+                            new Q35Board(
+                                    spec,
+                                    machine,
+                                    time,
+                                    new GuestRequests(),
+                                    serialOutput::write,
+                                    console,
+                                    disks));
+            vcpus =
+                    new VcpuThreads(
+                            spec.name(),
+                            spec.cpus(),
+                            machine::createVcpu,
+                            TraceCategory.EXITS.isOn() ? new TracingBus(board.bus()) : board.bus(),
+                            new VcpuReports());
+            resources.add(vcpus::end);
+            control =
+                    Executors.newSingleThreadExecutor(
+                            Thread.ofPlatform().daemon().name(spec.name() + " control").factory());
+        } catch (RuntimeException | Error e) {
+            resources.closeAfter(e);
+            throw e;
+        }
+        TraceCategory.BOOT.log("%s: %s, %s", spec.name(), accelerator, kernel.description());
+    }
+
+    private List<BootModule> openModules() {
+        List<BootModule> opened = new ArrayList<>();
+        spec.initrd()
+                .ifPresent(path ->
+                        opened.add(new BootModule(resources.add(FileSource.open("initrd", path)))));
+        if (spec.extraInitrd().length > 0) {
+            opened.add(new BootModule(ByteSource.of(spec.extraInitrd())));
+        }
+        return List.copyOf(opened);
+    }
+
+    private List<BlockBackend> openDisks() {
+        List<BlockBackend> disks = new ArrayList<>();
+        for (DiskSpec disk : spec.disks()) {
+            RawFile file = resources.add(RawFile.open(disk.path(), disk.readOnly()));
+            notes.addAll(file.notes());
+            disks.add(file);
+        }
+        return disks;
+    }
+
+    public VmSpec spec() {
+        return spec;
+    }
+
+    public VmState state() {
+        return state;
+    }
+
+    /**
+     * Loads the kernel and lets the guest run.
+     *
+     * @throws JavisorException if the kernel cannot be loaded; the machine has then ended
+     */
+    public void start() {
+        perform(
+                VmAction.START,
+                () -> {
+                    try {
+                        vcpus.start();
+                        load();
+                    } catch (RuntimeException e) {
+                        end(new VmOutcome.Failed(String.valueOf(e.getMessage())));
+                        throw e;
+                    }
+                    startedNanos = time.nanos();
+                    state = VmState.RUNNING;
+                    vcpus.release();
+                    return null;
+                });
+    }
+
+    /** Stops all vCPUs, and the guest's time, until {@link #resume}. */
+    public void pause() {
+        perform(
+                VmAction.PAUSE,
+                () -> {
+                    holdVcpus();
+                    time.pause();
+                    board.pause();
+                    state = VmState.PAUSED;
+                    return null;
+                });
+    }
+
+    public void resume() {
+        perform(
+                VmAction.RESUME,
+                () -> {
+                    board.resume();
+                    time.resume();
+                    state = VmState.RUNNING;
+                    serialOutput.hold();
+                    vcpus.release();
+                    return null;
+                });
+    }
+
+    /** Presses the power button: the guest may react by turning itself off. */
+    public void powerButton() {
+        perform(
+                VmAction.POWER_BUTTON,
+                () -> {
+                    board.powerButton();
+                    return null;
+                });
+    }
+
+    /** Devices and vCPUs back to power-on, the kernel loaded again. A paused machine stays so. */
+    public void reset() {
+        perform(
+                VmAction.RESET,
+                () -> {
+                    doReset("host");
+                    return null;
+                });
+    }
+
+    /**
+     * Ends the machine now, as if its power were cut. From any thread, any number of times; does
+     * not wait for the end.
+     */
+    public void stop() {
+        stopRequested = true;
+        serialOutput.abandon();
+        vcpus.hold();
+        submit(() -> end(new VmOutcome.Stopped()));
+    }
+
+    /** Waits until the machine has ended and everything is released. */
+    public VmOutcome await() throws InterruptedException {
+        try {
+            return outcome.get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    public VmStatus status() {
+        VmState now = state;
+        return new VmStatus(
+                spec.name(),
+                now,
+                accelerator,
+                kernel.description(),
+                memory.sizeBytes(),
+                now == VmState.CREATED ? 0 : time.nanos() - startedNanos,
+                resets,
+                vcpus.instructions(),
+                board.unclaimedAccesses(),
+                board.guestFaults(),
+                notes);
+    }
+
+    /**
+     * Types into the first serial port. Waits while the guest does not read; what is left when the
+     * machine ends is lost.
+     */
+    public void serialInput(byte[] bytes, int offset, int length) throws InterruptedException {
+        board.serialInput(bytes, offset, length);
+    }
+
+    /**
+     * Types into the guest's terminal: the virtio console once the guest uses it, else the first
+     * serial port. Waits as {@link #serialInput}.
+     */
+    public void consoleInput(byte[] bytes, int offset, int length) throws InterruptedException {
+        board.consoleInput(bytes, offset, length);
+    }
+
+    /** Tells the virtio console the size of the person's terminal. */
+    public void resize(int columns, int rows) {
+        board.resize(columns, rows);
+    }
+
+    /**
+     * The host's end of a port.
+     *
+     * @throws VmException if the spec has no such port
+     */
+    public GuestPort port(String name) {
+        return board.port(name);
+    }
+
+    /** Ends the machine if need be, and waits until everything is released. */
+    @Override
+    public void close() {
+        stop();
+        outcome.join();
+    }
+
+    // The control thread.
+
+    private void holdVcpus() {
+        // A vCPU may wait for room in the serial output: nobody may have to read it now.
+        serialOutput.release();
+        vcpus.hold();
+        vcpus.awaitHeld();
+    }
+
+    private void load() {
+        byte[] seed = new byte[RNG_SEED_BYTES];
+        new SecureRandom().nextBytes(seed);
+        board.writeTables(memory);
+        vcpus.setNext(
+                0,
+                kernel.load(
+                        memory,
+                        new BootParameters(
+                                spec.append(),
+                                modules,
+                                MemoryMap.of(memory),
+                                board.rsdpAddress(),
+                                seed),
+                        vcpus.powerOn(0)));
+        for (int i = 1; i < spec.cpus(); i++) {
+            vcpus.setNext(i, vcpus.powerOn(i));
+        }
+        TraceCategory.BOOT.log("%s: loaded, command line: %s", spec.name(), spec.append());
+    }
+
+    private void doReset(String source) {
+        TraceCategory.VMM.log("%s: reset by %s", spec.name(), source);
+        holdVcpus();
+        board.reset();
+        panicWatch.forget();
+        requested.set(false);
+        load();
+        resets++;
+        if (state == VmState.RUNNING) {
+            serialOutput.hold();
+            vcpus.release();
+        }
+    }
+
+    /** Releases everything, then tells the outcome. */
+    private void end(VmOutcome how) {
+        if (state == VmState.ENDED) {
+            return;
+        }
+        TraceCategory.VMM.log("%s: ends: %s", spec.name(), how);
+        state = VmState.ENDED;
+        VmOutcome told = how;
+        try {
+            holdVcpus();
+            if (!(how instanceof VmOutcome.Stopped)) {
+                board.drain(() -> stopRequested);
+            }
+            resources.close();
+        } catch (RuntimeException e) {
+            told = new VmOutcome.Failed("releasing the machine: " + e.getMessage());
+        }
+        control.shutdown();
+        outcome.complete(told);
+    }
+
+    /** The guest said it panicked and will do no more. On the serial output's thread. */
+    private void panicEnded() {
+        submit(() -> end(new VmOutcome.Panicked(panicWatch.message().orElse("kernel panic"))));
+    }
+
+    /** Runs an action on the control thread and waits for it. */
+    private <T extends @Nullable Object> void perform(VmAction action, Callable<T> work) {
+        Future<T> done;
+        try {
+            done =
+                    control.submit(() -> {
+                        action.require(spec.name(), state);
+                        return work.call();
+                    });
+        } catch (RejectedExecutionException e) {
+            action.require(spec.name(), VmState.ENDED);
+            return;
+        }
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    done.get();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw new VmException(action.id() + " failed: " + e.getCause(), e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Hands work to the control thread, unless the machine has ended. */
+    private void submit(Runnable work) {
+        try {
+            control.execute(() -> {
+                try {
+                    work.run();
+                } catch (RuntimeException e) {
+                    end(new VmOutcome.Failed(String.valueOf(e.getMessage())));
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            TraceCategory.VMM.log("%s: has ended, too late", spec.name());
+        }
+    }
+
+    /** What the guest asks for. Called under a device's lock, mostly on a vCPU's thread. */
+    private final class GuestRequests implements MachineEvents {
+        @Override
+        public void resetRequested(String source) {
+            request(() -> {
+                // Linux resets itself after a panic: its words may still be on their way.
+                serialOutput.awaitDelivered();
+                if (panicWatch.message().isPresent()) {
+                    end(new VmOutcome.Panicked(panicWatch.message().orElseThrow()));
+                } else if (spec.endOnReset()) {
+                    end(new VmOutcome.Reset());
+                } else if (state != VmState.ENDED) {
+                    doReset(source);
+                }
+            });
+        }
+
+        @Override
+        public void powerOffRequested() {
+            request(() -> end(new VmOutcome.PoweredOff()));
+        }
+
+        @Override
+        public void debugExitRequested(int status) {
+            request(() -> end(new VmOutcome.DebugExit(status)));
+        }
+
+        private void request(Runnable work) {
+            if (requested.compareAndSet(false, true)) {
+                // The guest goes no further than this.
+                vcpus.hold();
+                submit(work);
+            }
+        }
+    }
+
+    private final class VcpuReports implements VcpuThreads.Reports {
+        private final GuestRequests requests = new GuestRequests();
+
+        @Override
+        public void shutdown(int vcpu) {
+            requests.resetRequested("triple fault of vCPU " + vcpu);
+        }
+
+        @Override
+        public void failed(int vcpu, String detail, @Nullable Throwable cause) {
+            if (cause != null) {
+                TraceCategory.VMM
+                        .logger()
+                        .log(System.Logger.Level.ERROR, "vCPU " + vcpu + " failed", cause);
+            }
+            submit(() -> end(new VmOutcome.Failed("vCPU %d: %s".formatted(vcpu, detail))));
+        }
+    }
+}
