@@ -290,8 +290,8 @@ class VirtioPciTransportTest {
         bench.pci.restore(bench.transport, function);
         bench.endpoint.restore(state);
         bench.transport.restore(transportState);
-        bench.endpoint.resume();
         bench.messages.clear();
+        bench.endpoint.resume();
         bench.loop.run();
         assertThat(driver.status()).isEqualTo(15);
         request(queue);
