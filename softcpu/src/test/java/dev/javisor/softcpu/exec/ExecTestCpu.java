@@ -1,9 +1,13 @@
 package dev.javisor.softcpu.exec;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.core.Seg;
+import dev.javisor.softcpu.decode.Decoder;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
 import java.lang.foreign.Arena;
@@ -58,6 +62,34 @@ final class ExecTestCpu {
         in.nextIp = 0x8003;
         cpu.rip = in.nextIp;
         return in;
+    }
+
+    /** Decodes the bytes at 0x8000 and executes them as an instruction of this package. */
+    void execute(int... bytes) {
+        byte[] code = new byte[bytes.length];
+        for (int i = 0; i < code.length; i++) {
+            code[i] = (byte) bytes[i];
+        }
+        Insn in = new Insn();
+        assertThat(Decoder.decode(code, 0, code.length, bits, 0x8000, in)).isEqualTo(code.length);
+        cpu.rip = in.nextIp;
+        switch (in.op.family()) {
+            case INTEGER -> IntegerOps.execute(cpu, in);
+            case DECIMAL -> DecimalOps.execute(cpu, in);
+            case BRANCH -> BranchOps.execute(cpu, in);
+            case STRING -> StringOps.execute(cpu, in);
+            default -> throw new IllegalArgumentException(in.op.toString());
+        }
+    }
+
+    /** Vector of the exception that the bytes raise, or -1. */
+    int faultOf(int... bytes) {
+        try {
+            execute(bytes);
+        } catch (GuestFault fault) {
+            return fault.vector();
+        }
+        return -1;
     }
 
     /** {@code op r0, r1}. */
