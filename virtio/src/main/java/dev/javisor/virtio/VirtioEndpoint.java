@@ -514,7 +514,7 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     public void drain() {
         drained = false;
         loop.signal(DRAIN);
-        loop.await(() -> drained);
+        loop.await(() -> drained, IoLoop.FOREVER);
     }
 
     /** Goes on after {@link #pause}. */
