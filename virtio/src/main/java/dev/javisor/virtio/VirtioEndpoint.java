@@ -425,6 +425,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
             LOG.log(Logger.Level.ERROR, "virtio device " + device.deviceId() + " failed", e);
             guestFault("internal failure: " + e);
         }
+        if ((signals & DRAIN) != 0) {
+            drained = true;
+        }
     }
 
     private void work(long signals) {
@@ -463,9 +466,6 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
         }
         if (pausing && (serving == null || device.isIdle())) {
             paused = true;
-        }
-        if ((signals & DRAIN) != 0) {
-            drained = true;
         }
     }
 
