@@ -2,14 +2,20 @@ package dev.javisor.vmm;
 
 import dev.javisor.base.TimeSource;
 import dev.javisor.block.BlockBackend;
+import dev.javisor.devices.AcpiPm;
 import dev.javisor.devices.DebugConsole;
 import dev.javisor.devices.DebugExit;
+import dev.javisor.devices.Hpet;
+import dev.javisor.devices.I8042;
 import dev.javisor.devices.InterruptRouter;
 import dev.javisor.devices.IoApic;
 import dev.javisor.devices.Pic8259Pair;
 import dev.javisor.devices.Pit8254;
 import dev.javisor.devices.ResetControl;
+import dev.javisor.devices.Rtc;
+import dev.javisor.devices.RtcState;
 import dev.javisor.devices.SerialSink;
+import dev.javisor.devices.SystemControlA;
 import dev.javisor.devices.Uart16550A;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.VirtualMachine;
@@ -26,6 +32,8 @@ import dev.javisor.machine.PlatformLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * The board: which devices there are and how they are wired, at the addresses of {@link
@@ -35,9 +43,19 @@ import java.util.function.BooleanSupplier;
  * clock's time and the CMOS memory, which a battery keeps.
  */
 final class Q35Board implements AutoCloseable {
+    /** I/O APIC pins of the HPET's timers, as ICH9 has them: 20 to 23. */
+    private static final int HPET_ROUTES = 0x00F0_0000;
+
+    private static final int RTC_B = 0x0B;
+    private static final int RTC_C = 0x0C;
+
+    /** Periodic, alarm and update interrupt, square wave. */
+    private static final int RTC_B_CLEARED_BY_RESET = 0x78;
+
     private final MachineBus bus = new MachineBus();
     private final List<Runnable> resets = new ArrayList<>();
     private final Uart16550A serial;
+    private final AcpiPm acpiPm;
     private final PciBus pci;
     private final VirtioDevices virtio;
     private final AcpiTables tables;
@@ -73,6 +91,26 @@ final class Q35Board implements AutoCloseable {
                         router.isa(PlatformLayout.IRQ_COM1),
                         serialSink);
         bus.claimPorts(PlatformLayout.COM1, serial);
+        Rtc rtc = new Rtc(time, router.rtc(), machine.memory().sizeBytes());
+        bus.claimPorts(PlatformLayout.RTC, rtc);
+        Hpet hpet =
+                new Hpet(
+                        time,
+                        IntStream.range(0, IoApic.PINS).mapToObj(router::gsi).toList(),
+                        HPET_ROUTES,
+                        router.isa(PlatformLayout.IRQ_PIT),
+                        router.isa(PlatformLayout.IRQ_RTC),
+                        machine::signalMsi,
+                        router::setLegacyReplacement);
+        bus.claimMemory(PlatformLayout.HPET, hpet);
+        I8042 keyboard = new I8042(router.isa(PlatformLayout.IRQ_KEYBOARD), events);
+        bus.claimPorts(PlatformLayout.I8042_DATA, keyboard);
+        bus.claimPorts(PlatformLayout.I8042_COMMAND, keyboard);
+        acpiPm = new AcpiPm(time, router.isa(PlatformLayout.IRQ_SCI), events);
+        bus.claimPorts(PlatformLayout.ACPI_PM, acpiPm);
+        bus.claimPorts(PlatformLayout.ACPI_GPE0, acpiPm);
+        SystemControlA controlA = new SystemControlA(events);
+        bus.claimPorts(PlatformLayout.SYSTEM_CONTROL_A, controlA);
         ResetControl resetControl = new ResetControl(events);
         bus.claimPorts(PlatformLayout.RESET_CONTROL, resetControl);
         bus.claimPorts(PlatformLayout.DEBUG_CONSOLE, new DebugConsole(serialSink));
@@ -96,13 +134,27 @@ final class Q35Board implements AutoCloseable {
         // In this order at a reset: first what drives interrupt lines, then what they lead to.
         resets.add(pci::reset);
         onReset(pit.state(), pit::restore);
+        onReset(hpet.state(), hpet::restore);
         onReset(serial.state(), serial::restore);
+        onReset(keyboard.state(), keyboard::restore);
+        onReset(acpiPm.state(), acpiPm::restore);
+        onReset(controlA.state(), controlA::restore);
+        resets.add(() -> rtc.restore(afterReset(rtc.state())));
         onReset(resetControl.state(), resetControl::restore);
         onReset(pic.state(), pic::restore);
         onReset(ioApic.state(), ioApic::restore);
     }
 
-    private <S> void onReset(S powerOn, java.util.function.Consumer<S> restore) {
+    /** The RESET# pin of an MC146818: interrupts off, everything else kept. */
+    private static RtcState afterReset(RtcState state) {
+        List<Integer> registers = new ArrayList<>(state.registers());
+        registers.set(RTC_B, registers.get(RTC_B) & ~RTC_B_CLEARED_BY_RESET);
+        registers.set(RTC_C, 0);
+        return new RtcState(
+                0, false, registers, state.seconds(), state.phaseNanos(), state.weekdayShift());
+    }
+
+    private <S> void onReset(S powerOn, Consumer<S> restore) {
         resets.add(() -> restore.accept(powerOn));
     }
 
@@ -136,7 +188,7 @@ final class Q35Board implements AutoCloseable {
     }
 
     void powerButton() {
-        throw new VmException("the power button is not wired yet");
+        acpiPm.pressPowerButton();
     }
 
     void serialInput(byte[] bytes, int offset, int length) throws InterruptedException {

@@ -30,6 +30,8 @@ final class VmTest {
     private static final int SERIAL_LINE_CONTROL = SERIAL + 3;
     private static final int RESET_CONTROL = 0xCF9;
     private static final int DEBUG_EXIT = 0xF4;
+    private static final int ACPI_PM1_EVENT = 0x600;
+    private static final int ACPI_PM1_CONTROL = 0x604;
     private static final long ENTRY = 0x10_0010;
 
     @TempDir Path directory;
@@ -122,6 +124,35 @@ final class VmTest {
             assertThat(vm.status().resets()).isEqualTo(1);
         }
         assertThat(lineControlAfterReset).hasValue(0);
+    }
+
+    @Test
+    void acpiSleepS5_powersOff() throws InterruptedException {
+        FakeHypervisor soft =
+                new FakeHypervisor((bus, vcpu) -> {
+                    bus.writePort(ACPI_PM1_CONTROL, 2, 5 << 10 | 1 << 13);
+                    return GO_ON;
+                });
+        try (Vm vm = Vm.create(spec().build(), console, soft)) {
+            vm.start();
+            assertThat(vm.await()).isEqualTo(new VmOutcome.PoweredOff());
+        }
+    }
+
+    @Test
+    void powerButton_setsItsStatusBit() throws InterruptedException {
+        FakeHypervisor soft =
+                new FakeHypervisor((bus, vcpu) -> {
+                    if ((bus.readPort(ACPI_PM1_EVENT, 2) & 1 << 8) != 0) {
+                        bus.writePort(DEBUG_EXIT, 1, 8);
+                    }
+                    return GO_ON;
+                });
+        try (Vm vm = Vm.create(spec().build(), console, soft)) {
+            vm.start();
+            vm.powerButton();
+            assertThat(vm.await()).isEqualTo(new VmOutcome.DebugExit(8));
+        }
     }
 
     @Test
