@@ -32,8 +32,11 @@ public final class ConsoleDevice implements VirtioDevice {
 
     private static final int COPY_BYTES = 4096;
 
-    /** While this many messages wait for the driver, it is not asked for more. */
-    private static final int MAX_PENDING_CONTROL = 64;
+    /**
+     * While this many messages wait for the driver, it is not asked for more. Enough to introduce
+     * all ports: Linux waits for us to take its answer to the first before it takes our next.
+     */
+    private static final int MAX_PENDING_CONTROL = 8 * MAX_PORTS;
 
     private static final int SIGNAL_HOST = 0;
 
@@ -365,16 +368,18 @@ public final class ConsoleDevice implements VirtioDevice {
                 resizePending = true;
             }
         }
+        // Before the name, by which the guest finds the port: while our end is not open, it reads
+        // the
+        // end of the stream at once.
+        port.hostOpen = !port.end.toGuest.isDrained();
+        if (port.hostOpen) {
+            control.add(control(port.id, PORT_OPEN, 1, 0));
+        }
         byte[] name = port.end.name().getBytes(StandardCharsets.US_ASCII);
         if (name.length != 0) {
             byte[] named = control(port.id, PORT_NAME, 1, name.length);
             System.arraycopy(name, 0, named, CONTROL_BYTES, name.length);
             control.add(named);
-        }
-        // Without our end open, the guest reads the end of the stream at once.
-        port.hostOpen = !port.end.toGuest.isDrained();
-        if (port.hostOpen) {
-            control.add(control(port.id, PORT_OPEN, 1, 0));
         }
     }
 
