@@ -176,4 +176,14 @@ public final class DriverQueue {
     public int usedIndex() {
         return memory.readShort(used + 2);
     }
+
+    /** How many chains {@link #take} has given, modulo 65536. */
+    public int takenIndex() {
+        return seenUsed;
+    }
+
+    /** Whether the device has used chains up to that count. */
+    public boolean usedReached(int count) {
+        return (short) (memory.readShortAcquire(used + 2) - count) >= 0;
+    }
 }

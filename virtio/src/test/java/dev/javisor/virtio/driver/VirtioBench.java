@@ -9,6 +9,7 @@ import dev.javisor.machine.PciAddress;
 import dev.javisor.machine.PciAllocator;
 import dev.javisor.machine.PciBus;
 import dev.javisor.machine.PlatformLayout;
+import dev.javisor.virtio.IoLoop;
 import dev.javisor.virtio.VirtioDevice;
 import dev.javisor.virtio.VirtioEndpoint;
 import dev.javisor.virtio.VirtioPciTransport;
@@ -24,7 +25,7 @@ public final class VirtioBench {
     /** Data of the MSI-X messages, oldest first. */
     public final List<Integer> messages = new ArrayList<>();
 
-    public final ManualLoop loop = new ManualLoop();
+    public final ManualLoop loop;
     public final PciBus pci;
     public final VirtioEndpoint endpoint;
     public final VirtioPciTransport transport;
@@ -32,12 +33,20 @@ public final class VirtioBench {
     public final GuestDriver driver;
 
     public VirtioBench(VirtioDevice device) {
+        this(device, new ManualLoop());
+    }
+
+    /**
+     * @param ioLoop in place of {@link #loop} if it is not a manual one
+     */
+    public VirtioBench(VirtioDevice device, IoLoop ioLoop) {
+        loop = ioLoop instanceof ManualLoop manual ? manual : new ManualLoop();
         List<InterruptLine> lines = new ArrayList<>();
         for (int i = 0; i < PciBus.PIRQS; i++) {
             lines.add(i == 1 ? line : InterruptLine.NONE);
         }
         pci = new PciBus(bus, lines);
-        endpoint = new VirtioEndpoint(device, memory, loop);
+        endpoint = new VirtioEndpoint(device, memory, ioLoop);
         transport = new VirtioPciTransport(endpoint, (a, d) -> messages.add(d), null);
         address = pci.attach(transport);
         pci.assignBars(new PciAllocator(PlatformLayout.PCI_MEMORY_32, PlatformLayout.PCI_PORTS));
