@@ -3,6 +3,7 @@
 module dev.javisor.cli {
     requires dev.javisor.base;
     requires dev.javisor.guestkit;
+    requires dev.javisor.vmm;
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires java.logging;

@@ -1,23 +1,25 @@
 package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Runs one command in a guest: its output is ours and nothing else is, our standard input is its
  * input, its status becomes our exit code.
  */
-final class CommandSession implements Machine.Output {
+final class CommandSession implements VmConsole {
     private static final int CHUNK = 1 << 14;
 
     private final StandardStreams streams;
     private final boolean verbose;
-    private final PanicWatch panicWatch = new PanicWatch();
     private final ControlChannel control = new ControlChannel();
     private final MarkedOutput marked;
     private final AtomicBoolean timedOut = new AtomicBoolean();
@@ -25,22 +27,21 @@ final class CommandSession implements Machine.Output {
     /** Nobody reads our standard output any more. */
     private final AtomicBoolean outputGone = new AtomicBoolean();
 
-    private Optional<Machine> machine = Optional.empty();
+    private final AtomicReference<@Nullable Machine> machine = new AtomicReference<>();
 
     CommandSession(StandardStreams streams, boolean verbose) {
         this.streams = streams;
         this.verbose = verbose;
         this.marked =
-                new MarkedOutput((b, offset, length) -> toStream(streams.out(), b, offset, length));
+                new MarkedOutput((bytes, offset, n) -> toStream(streams.out(), bytes, offset, n));
     }
 
     /** The exit code. */
     int run(RunSettings settings, GuestFiles guest, Machine.Factory factory)
             throws InterruptedException {
         try (Machine created = factory.create(settings, guest, this)) {
-            machine = Optional.of(created);
-            Thread cleanup = Thread.ofPlatform().unstarted(created::stop);
-            Runtime.getRuntime().addShutdownHook(cleanup);
+            machine.set(created);
+            Sessions.atExit(created::stop);
             settings.timeout()
                     .ifPresent(time ->
                             Sessions.after(
@@ -56,8 +57,7 @@ final class CommandSession implements Machine.Output {
     }
 
     @Override
-    public void console(byte[] bytes, int offset, int length) {
-        panicWatch.output(bytes, offset, length);
+    public void serialOutput(byte[] bytes, int offset, int length) {
         marked.output(bytes, offset, length);
         if (verbose) {
             toStream(streams.err(), bytes, offset, length);
@@ -65,7 +65,12 @@ final class CommandSession implements Machine.Output {
     }
 
     @Override
-    public void port(String name, byte[] bytes, int offset, int length) {
+    public void consoleOutput(byte[] bytes, int offset, int length) {
+        // Nobody is there to see it: the command has the ports.
+    }
+
+    @Override
+    public void portOutput(String name, byte[] bytes, int offset, int length) {
         switch (name) {
             case "dev.javisor.stdout" -> toStream(streams.out(), bytes, offset, length);
             case "dev.javisor.stderr" -> toStream(streams.err(), bytes, offset, length);
@@ -80,7 +85,10 @@ final class CommandSession implements Machine.Output {
         } catch (UncheckedIOException e) {
             // As a pipe whose reader is gone ends a local command, it ends the guest.
             outputGone.set(true);
-            machine.ifPresent(Machine::stop);
+            Machine running = machine.get();
+            if (running != null) {
+                running.stop();
+            }
         }
     }
 
@@ -98,7 +106,7 @@ final class CommandSession implements Machine.Output {
         to.closePort("dev.javisor.stdin");
     }
 
-    private int exitCode(Machine.Ending ending) {
+    private int exitCode(VmOutcome outcome) {
         OptionalInt status = control.status().isPresent() ? control.status() : marked.status();
         if (status.isPresent()) {
             return status.getAsInt();
@@ -110,27 +118,24 @@ final class CommandSession implements Machine.Output {
             Sessions.line(streams.err(), "javisor: --timeout ran out: the guest was stopped");
             return ExitCodes.TIMEOUT;
         }
-        Optional<String> panic = Sessions.panic(ending, panicWatch);
-        if (panic.isPresent()) {
-            explain("the guest's kernel panicked: " + panic.get());
-            return ExitCodes.GUEST_PANIC;
-        }
-        return switch (ending) {
-            case Machine.Ending.PoweredOff _, Machine.Ending.Stopped _ -> ExitCodes.OK;
-            case Machine.Ending.Panicked(String message) ->
-                    throw new IllegalStateException("panic not seen: " + message);
-            case Machine.Ending.DebugExit(int value) -> value & 0xFF;
-            case Machine.Ending.Reset _ -> {
+        return switch (outcome) {
+            case VmOutcome.PoweredOff _, VmOutcome.Stopped _ -> ExitCodes.OK;
+            case VmOutcome.Panicked(String message) -> {
+                explain("the guest's kernel panicked: " + message);
+                yield ExitCodes.GUEST_PANIC;
+            }
+            case VmOutcome.DebugExit(int value) -> value & 0xFF;
+            case VmOutcome.Reset _ -> {
                 explain("the guest reset itself before its command had ended");
                 yield ExitCodes.GUEST_RESET;
             }
-            case Machine.Ending.Failed(String message) -> throw new JavisorException(message);
+            case VmOutcome.Failed(String message) -> throw new JavisorException(message);
         };
     }
 
     private void explain(String what) {
         Sessions.line(
                 streams.err(),
-                "javisor: " + what + (verbose ? "" : ": use -v to see the boot log"));
+                "javisor: " + what + (verbose ? "" : " (-v shows the guest's boot log)"));
     }
 }

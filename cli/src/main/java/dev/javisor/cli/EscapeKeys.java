@@ -16,7 +16,7 @@ final class EscapeKeys {
 
     /** What a person asked for. */
     interface Listener {
-        void toGuest(byte[] bytes);
+        void toGuest(byte[] bytes) throws InterruptedException;
 
         void showMenu();
 
@@ -38,7 +38,7 @@ final class EscapeKeys {
         this.listener = listener;
     }
 
-    void typed(byte[] bytes, int length) {
+    void typed(byte[] bytes, int length) throws InterruptedException {
         ByteArrayOutputStream plain = new ByteArrayOutputStream(length);
         for (int i = 0; i < length; i++) {
             if (menu) {
@@ -66,7 +66,7 @@ final class EscapeKeys {
         }
     }
 
-    private void flush(ByteArrayOutputStream plain) {
+    private void flush(ByteArrayOutputStream plain) throws InterruptedException {
         if (plain.size() > 0) {
             listener.toGuest(plain.toByteArray());
             plain.reset();

@@ -1,23 +1,25 @@
 package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Gives a person the guest's console in the terminal. A guest that reboots is started again; the
- * terminal is as it was before, whatever ends the session.
+ * Gives a person the guest's console in the terminal, which is as it was before, whatever ends the
+ * session.
  */
-final class InteractiveSession implements Machine.Output {
+final class InteractiveSession implements VmConsole {
     private final StandardStreams streams;
     private final Optional<HostTerminal> terminal;
-    private final AtomicReference<PanicWatch> panicWatch = new AtomicReference<>(new PanicWatch());
-    private final AtomicReference<Optional<Machine>> machine =
-            new AtomicReference<>(Optional.empty());
+    private final AtomicReference<@Nullable Machine> machine = new AtomicReference<>();
     private final AtomicBoolean quit = new AtomicBoolean();
     private final AtomicBoolean timedOut = new AtomicBoolean();
     private final AtomicBoolean outputGone = new AtomicBoolean();
@@ -33,66 +35,39 @@ final class InteractiveSession implements Machine.Output {
     /** The exit code. */
     int run(RunSettings settings, GuestFiles guest, Machine.Factory factory)
             throws InterruptedException {
-        Thread cleanup = Thread.ofPlatform().unstarted(this::cleanUp);
-        Runtime.getRuntime().addShutdownHook(cleanup);
-        settings.timeout()
-                .ifPresent(time ->
-                        Sessions.after(
-                                time,
-                                () -> {
-                                    timedOut.set(true);
-                                    stop();
-                                }));
-        Machine.Ending ending;
-        try (Machine first = factory.create(settings, guest, this)) {
-            machine.set(Optional.of(first));
+        VmOutcome outcome;
+        try (Machine created = factory.create(settings, guest, this)) {
+            machine.set(created);
+            Sessions.atExit(this::cleanUp);
+            settings.timeout()
+                    .ifPresent(time ->
+                            Sessions.after(
+                                    time,
+                                    () -> {
+                                        timedOut.set(true);
+                                        created.stop();
+                                    }));
             if (terminal.isPresent()) {
                 show("javisor: Ctrl-] opens a menu\r\n");
                 terminal.get().raw();
             }
-            Signals.handle("WINCH", this::resized);
-            Thread.ofPlatform().daemon().name("standard-input").start(this::passInput);
-            first.start();
-            resized();
-            ending = first.await();
-        } catch (JavisorException e) {
+            Signals.handle("WINCH", () -> resized(created));
+            created.start();
+            resized(created);
+            Thread.ofPlatform().daemon().name("standard-input").start(() -> passInput(created));
+            outcome = created.await();
+        } finally {
             cleanUp();
-            throw e;
         }
-        while (startsAgain(ending)) {
-            panicWatch.set(new PanicWatch());
-            try (Machine next = factory.create(settings, guest, this)) {
-                machine.set(Optional.of(next));
-                next.start();
-                ending = next.await();
-            } catch (JavisorException e) {
-                cleanUp();
-                throw e;
-            }
-        }
-        cleanUp();
-        return exitCode(ending);
+        return exitCode(outcome);
     }
 
     @Override
-    public void console(byte[] bytes, int offset, int length) {
-        panicWatch.get().output(bytes, offset, length);
+    public synchronized void serialOutput(byte[] bytes, int offset, int length) {
         show(bytes, offset, length);
     }
 
-    @Override
-    public void port(String name, byte[] bytes, int offset, int length) {
-        // An interactive guest has no use for the ports of a command.
-    }
-
-    private boolean startsAgain(Machine.Ending ending) {
-        return ending instanceof Machine.Ending.Reset
-                && panicWatch.get().panic().isEmpty()
-                && !quit.get()
-                && !timedOut.get();
-    }
-
-    private int exitCode(Machine.Ending ending) {
+    private int exitCode(VmOutcome outcome) {
         if (quit.get()) {
             return ExitCodes.OK;
         }
@@ -103,47 +78,46 @@ final class InteractiveSession implements Machine.Output {
             Sessions.line(streams.err(), "javisor: --timeout ran out: the guest was stopped");
             return ExitCodes.TIMEOUT;
         }
-        Optional<String> panic = Sessions.panic(ending, panicWatch.get());
-        if (panic.isPresent()) {
-            Sessions.line(streams.err(), "javisor: the guest's kernel panicked: " + panic.get());
-            return ExitCodes.GUEST_PANIC;
-        }
-        return switch (ending) {
-            case Machine.Ending.PoweredOff _, Machine.Ending.Stopped _ -> ExitCodes.OK;
-            case Machine.Ending.Reset _ -> ExitCodes.OK;
-            case Machine.Ending.Panicked _ -> ExitCodes.GUEST_PANIC;
-            case Machine.Ending.DebugExit(int value) -> value & 0xFF;
-            case Machine.Ending.Failed(String message) -> throw new JavisorException(message);
+        return switch (outcome) {
+            case VmOutcome.PoweredOff _, VmOutcome.Stopped _, VmOutcome.Reset _ -> ExitCodes.OK;
+            case VmOutcome.Panicked(String message) -> {
+                Sessions.line(streams.err(), "javisor: the guest's kernel panicked: " + message);
+                yield ExitCodes.GUEST_PANIC;
+            }
+            case VmOutcome.DebugExit(int value) -> value & 0xFF;
+            case VmOutcome.Failed(String message) -> throw new JavisorException(message);
         };
     }
 
     private void cleanUp() {
-        stop();
+        Machine running = machine.get();
+        if (running != null) {
+            running.stop();
+        }
         terminal.ifPresent(HostTerminal::restore);
         if (lastShown != '\n') {
             show(System.lineSeparator());
         }
     }
 
-    private void stop() {
-        machine.get().ifPresent(Machine::stop);
-    }
-
-    private void resized() {
+    private void resized(Machine of) {
         terminal.flatMap(HostTerminal::size)
-                .ifPresent(size ->
-                        machine.get().ifPresent(m -> m.resize(size.columns(), size.rows())));
+                .ifPresent(size -> of.resize(size.columns(), size.rows()));
     }
 
     private void show(byte[] bytes, int offset, int length) {
-        if (length > 0) {
-            lastShown = bytes[offset + length - 1];
+        if (length == 0) {
+            return;
         }
+        lastShown = bytes[offset + length - 1];
         try {
             Sessions.write(streams.out(), bytes, offset, length);
         } catch (UncheckedIOException e) {
             outputGone.set(true);
-            stop();
+            Machine running = machine.get();
+            if (running != null) {
+                running.stop();
+            }
         }
     }
 
@@ -152,28 +126,35 @@ final class InteractiveSession implements Machine.Output {
         show(bytes, 0, bytes.length);
     }
 
-    private void passInput() {
-        EscapeKeys keys = new EscapeKeys(new Keys());
+    private void passInput(Machine to) {
+        EscapeKeys keys = new EscapeKeys(new Keys(to));
         byte[] buffer = new byte[4096];
         try {
             for (int n; (n = streams.in().read(buffer)) >= 0; ) {
                 if (terminal.isPresent()) {
                     keys.typed(buffer, n);
                 } else {
-                    byte[] bytes = java.util.Arrays.copyOf(buffer, n);
-                    machine.get().ifPresent(m -> m.consoleInput(bytes));
+                    to.consoleInput(Arrays.copyOf(buffer, n));
                 }
             }
         } catch (IOException e) {
             // The terminal is gone: a hang-up signal comes with it.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     /** What the keys after Ctrl-] do. */
     private final class Keys implements EscapeKeys.Listener {
+        private final Machine machine;
+
+        Keys(Machine machine) {
+            this.machine = machine;
+        }
+
         @Override
-        public void toGuest(byte[] bytes) {
-            machine.get().ifPresent(m -> m.consoleInput(bytes));
+        public void toGuest(byte[] bytes) throws InterruptedException {
+            machine.consoleInput(bytes);
         }
 
         @Override
@@ -184,29 +165,38 @@ final class InteractiveSession implements Machine.Output {
         @Override
         public void quit() {
             quit.set(true);
-            stop();
+            machine.stop();
         }
 
         @Override
         public void powerButton() {
             show("[javisor] power button pressed\r\n");
-            machine.get().ifPresent(Machine::powerButton);
+            attempt(machine::powerButton);
         }
 
         @Override
         public void reset() {
             show("[javisor] reset\r\n");
-            machine.get().ifPresent(Machine::reset);
+            attempt(machine::reset);
         }
 
         @Override
         public void state() {
-            machine.get().ifPresent(m -> show(m.status().strip().replace("\n", "\r\n") + "\r\n"));
+            show("[javisor] " + machine.status().strip().replace("\n", "\r\n") + "\r\n");
         }
 
         @Override
         public void back() {
             show("[javisor] back to the guest\r\n");
+        }
+
+        /** The machine may have ended, or be too early for this. */
+        private void attempt(Runnable action) {
+            try {
+                action.run();
+            } catch (JavisorException e) {
+                show("[javisor] " + e.getMessage() + "\r\n");
+            }
         }
     }
 }

@@ -1,30 +1,10 @@
 package dev.javisor.cli;
 
-/** A virtual machine as a session sees it; in tests it is played by a fake. */
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
+
+/** A virtual machine as a session sees it; in tests it is played by others. */
 interface Machine extends AutoCloseable {
-    /** How a machine's life ended. */
-    sealed interface Ending {
-        record PoweredOff() implements Ending {}
-
-        record Reset() implements Ending {}
-
-        record Panicked(String message) implements Ending {}
-
-        record DebugExit(int status) implements Ending {}
-
-        record Failed(String message) implements Ending {}
-
-        /** Ended by {@link Machine#stop()}. */
-        record Stopped() implements Ending {}
-    }
-
-    /** Hears what the guest says. Calls for one console or port come one after the other. */
-    interface Output {
-        void console(byte[] bytes, int offset, int length);
-
-        void port(String name, byte[] bytes, int offset, int length);
-    }
-
     /** Makes machines. */
     interface Factory {
         /**
@@ -32,13 +12,13 @@ interface Machine extends AutoCloseable {
          *
          * @throws dev.javisor.base.JavisorException where the host or a file does not allow it
          */
-        Machine create(RunSettings settings, GuestFiles guest, Output output);
+        Machine create(RunSettings settings, GuestFiles guest, VmConsole console);
     }
 
     void start();
 
     /** Waits for the end, whatever brings it. */
-    Ending await() throws InterruptedException;
+    VmOutcome await() throws InterruptedException;
 
     void powerButton();
 
@@ -50,8 +30,8 @@ interface Machine extends AutoCloseable {
     /** For a person, lines separated by {@code \n}. */
     String status();
 
-    /** Typed by the person. */
-    void consoleInput(byte[] bytes);
+    /** Typed by the person. Waits while the guest does not read. */
+    void consoleInput(byte[] bytes) throws InterruptedException;
 
     /** The person's terminal has a new size. */
     void resize(int columns, int rows);

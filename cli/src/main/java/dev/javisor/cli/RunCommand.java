@@ -2,6 +2,7 @@ package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
+import dev.javisor.vmm.Accelerator;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -47,7 +48,7 @@ final class RunCommand implements Callable<Integer> {
             description =
                     "What runs the guest's CPUs: soft is our own, in Java, and works everywhere;"
                             + " auto takes the best there is. Default: auto")
-    private Accelerator accelerator = Accelerator.auto;
+    private Accelerator accelerator = Accelerator.AUTO;
 
     @Option(
             names = "--cpus",
@@ -148,6 +149,7 @@ final class RunCommand implements Callable<Integer> {
         check();
         RunSettings settings =
                 new RunSettings(
+                        accelerator,
                         cpus,
                         memory,
                         Optional.ofNullable(kernel),
@@ -164,7 +166,7 @@ final class RunCommand implements Callable<Integer> {
 
     /** What contradicts itself or the machine, whatever the host is like. */
     private void check() {
-        if (accelerator == Accelerator.kvm) {
+        if (accelerator == Accelerator.KVM) {
             throw new JavisorException(
                     "--accel kvm is not built yet: use --accel soft, our own CPU in Java");
         }

@@ -2,6 +2,7 @@ package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
+import dev.javisor.vmm.Accelerator;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,7 @@ import java.util.Set;
  * @param command empty for an interactive guest
  */
 record RunSettings(
+        Accelerator accelerator,
         int cpus,
         long memoryBytes,
         Optional<Path> kernel,

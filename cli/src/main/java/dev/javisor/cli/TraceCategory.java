@@ -1,12 +1,13 @@
 package dev.javisor.cli;
 
-/** The parts that {@code --trace} can follow; each is the name of a module and of its logger. */
+/**
+ * The parts that {@code --trace} can follow. Each is the name of a logger below {@code dev.javisor}
+ * and of what lies below that; the vmm's own are {@link dev.javisor.vmm.TraceCategory}.
+ */
 enum TraceCategory {
     block,
     boot,
-    devices,
-    machine,
-    softcpu,
+    exits,
     virtio,
     vmm
 }

@@ -1,14 +1,96 @@
 package dev.javisor.cli;
 
-import dev.javisor.base.JavisorException;
+import dev.javisor.guestkit.GuestOverlay;
+import dev.javisor.vmm.DiskSpec;
+import dev.javisor.vmm.Vm;
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
+import dev.javisor.vmm.VmSpec;
+import java.util.ArrayList;
+import java.util.List;
 
-/** Where machines will come from: the module vmm is not in this tree yet. */
-final class VmmMachine {
-    private VmmMachine() {}
+/** The real machine. */
+final class VmmMachine implements Machine {
+    private final Vm vm;
 
-    static Machine create(RunSettings settings, GuestFiles guest, Machine.Output output) {
-        throw new JavisorException(
-                "this build has no virtual machine yet to boot %s (%s) for %s: update the tree"
-                        .formatted(guest.kernel(), settings, output));
+    private VmmMachine(Vm vm) {
+        this.vm = vm;
+    }
+
+    static Machine create(RunSettings settings, GuestFiles guest, VmConsole console) {
+        List<DiskSpec> disks = new ArrayList<>();
+        for (DiskOption disk : settings.disks()) {
+            disks.add(new DiskSpec(disk.file(), disk.readOnly()));
+        }
+        boolean command = !settings.command().isEmpty();
+        VmSpec.Builder spec =
+                VmSpec.builder(guest.kernel())
+                        .accelerator(settings.accelerator())
+                        .cpus(settings.cpus())
+                        .memoryBytes(settings.memoryBytes())
+                        .extraInitrd(guest.overlay())
+                        .append(guest.commandLine())
+                        .disks(disks)
+                        .debugExit(settings.debugExit())
+                        // A person who reboots wants to see it; a command that is gone is gone.
+                        .endOnReset(command)
+                        .ports(command ? GuestOverlay.PORTS : List.of());
+        guest.initrd().ifPresent(spec::initrd);
+        return new VmmMachine(Vm.create(spec.build(), console));
+    }
+
+    @Override
+    public void start() {
+        vm.start();
+    }
+
+    @Override
+    public VmOutcome await() throws InterruptedException {
+        return vm.await();
+    }
+
+    @Override
+    public void powerButton() {
+        vm.powerButton();
+    }
+
+    @Override
+    public void reset() {
+        vm.reset();
+    }
+
+    @Override
+    public void stop() {
+        vm.stop();
+    }
+
+    @Override
+    public String status() {
+        return vm.status().text();
+    }
+
+    @Override
+    public void consoleInput(byte[] bytes) throws InterruptedException {
+        vm.consoleInput(bytes, 0, bytes.length);
+    }
+
+    @Override
+    public void resize(int columns, int rows) {
+        vm.resize(columns, rows);
+    }
+
+    @Override
+    public void portInput(String name, byte[] bytes, int length) throws InterruptedException {
+        vm.port(name).write(bytes, 0, length);
+    }
+
+    @Override
+    public void closePort(String name) {
+        vm.port(name).close();
+    }
+
+    @Override
+    public void close() {
+        vm.close();
     }
 }

@@ -119,7 +119,7 @@ class CommandLineTest {
                 run(
                         ("run --accel soft --cpus 4 --memory 64M --kernel " + kernel)
                                 .concat(" --initrd " + initrd + " --append quiet --disk " + disk)
-                                .concat(",readonly --debug-exit --trace virtio,block --timeout 5m")
+                                .concat(",readonly --debug-exit --trace virtio,exits --timeout 5m")
                                 .concat(" -v -- ls --cpus")
                                 .split(" "));
         assertThat(errors()).isEmpty();
@@ -130,7 +130,7 @@ class CommandLineTest {
         assertThat(settings.disks()).containsExactly(new DiskOption(Path.of(disk), true));
         assertThat(settings.debugExit()).isTrue();
         assertThat(settings.trace())
-                .containsExactlyInAnyOrder(TraceCategory.virtio, TraceCategory.block);
+                .containsExactlyInAnyOrder(TraceCategory.virtio, TraceCategory.exits);
         assertThat(settings.timeout()).contains(java.time.Duration.ofMinutes(5));
         assertThat(settings.verbose()).isTrue();
         assertThat(settings.command()).containsExactly("ls", "--cpus");
@@ -141,6 +141,7 @@ class CommandLineTest {
     void commandLine_defaultGuest_keepsOursBeforeTheirs() {
         RunSettings settings =
                 new RunSettings(
+                        dev.javisor.vmm.Accelerator.AUTO,
                         1,
                         64L << 20,
                         java.util.Optional.empty(),

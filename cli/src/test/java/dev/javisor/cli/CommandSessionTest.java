@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.javisor.base.JavisorException;
+import dev.javisor.vmm.VmOutcome;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -35,6 +36,7 @@ class CommandSessionTest {
                         err);
         RunSettings settings =
                 new RunSettings(
+                        dev.javisor.vmm.Accelerator.AUTO,
                         1,
                         64L << 20,
                         Optional.empty(),
@@ -105,30 +107,24 @@ class CommandSessionTest {
 
     @Test
     void guest_panicsAndResets_isTold() throws InterruptedException {
-        int code =
-                run(guest -> {
-                    guest.console("[ 1.0] Kernel panic - not syncing: VFS: no ro");
-                    guest.console("ot\r\n");
-                    guest.end(new Machine.Ending.Reset());
-                });
+        int code = run(guest -> guest.end(new VmOutcome.Panicked("VFS: no root")));
         assertThat(code).isEqualTo(ExitCodes.GUEST_PANIC);
         assertThat(err.toString(StandardCharsets.UTF_8)).contains("panicked: VFS: no root");
     }
 
     @Test
     void guest_resetsWithoutPanic_isTold() throws InterruptedException {
-        assertThat(run(guest -> guest.end(new Machine.Ending.Reset())))
-                .isEqualTo(ExitCodes.GUEST_RESET);
+        assertThat(run(guest -> guest.end(new VmOutcome.Reset()))).isEqualTo(ExitCodes.GUEST_RESET);
     }
 
     @Test
     void guest_usesDebugExit_givesTheStatus() throws InterruptedException {
-        assertThat(run(guest -> guest.end(new Machine.Ending.DebugExit(33)))).isEqualTo(33);
+        assertThat(run(guest -> guest.end(new VmOutcome.DebugExit(33)))).isEqualTo(33);
     }
 
     @Test
     void machine_fails_isAnError() {
-        assertThatThrownBy(() -> run(guest -> guest.end(new Machine.Ending.Failed("disk gone"))))
+        assertThatThrownBy(() -> run(guest -> guest.end(new VmOutcome.Failed("disk gone"))))
                 .isInstanceOf(JavisorException.class)
                 .hasMessage("disk gone");
     }

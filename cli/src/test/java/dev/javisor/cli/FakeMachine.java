@@ -1,5 +1,7 @@
 package dev.javisor.cli;
 
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -14,33 +16,33 @@ final class FakeMachine implements Machine {
     final ByteArrayOutputStream stdin = new ByteArrayOutputStream();
     final CountDownLatch inputClosed = new CountDownLatch(1);
 
-    private final Output output;
+    private final VmConsole console;
     private final Consumer<FakeMachine> guest;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private Ending ending = new Ending.Stopped();
+    private VmOutcome outcome = new VmOutcome.Stopped();
 
-    FakeMachine(Output output, Consumer<FakeMachine> guest) {
-        this.output = output;
+    FakeMachine(VmConsole console, Consumer<FakeMachine> guest) {
+        this.console = console;
         this.guest = guest;
     }
 
     void console(String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        output.console(bytes, 0, bytes.length);
+        console.serialOutput(bytes, 0, bytes.length);
     }
 
     void port(String name, String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        output.port("dev.javisor." + name, bytes, 0, bytes.length);
+        console.portOutput("dev.javisor." + name, bytes, 0, bytes.length);
     }
 
-    void end(Ending how) {
-        ending = how;
+    void end(VmOutcome how) {
+        outcome = how;
         ended.countDown();
     }
 
     void powerOff() {
-        end(new Ending.PoweredOff());
+        end(new VmOutcome.PoweredOff());
     }
 
     @Override
@@ -49,9 +51,9 @@ final class FakeMachine implements Machine {
     }
 
     @Override
-    public Ending await() throws InterruptedException {
+    public VmOutcome await() throws InterruptedException {
         ended.await();
-        return ending;
+        return outcome;
     }
 
     @Override

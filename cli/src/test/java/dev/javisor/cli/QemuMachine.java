@@ -1,5 +1,7 @@
 package dev.javisor.cli;
 
+import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -26,12 +28,16 @@ import java.util.concurrent.CountDownLatch;
 final class QemuMachine implements Machine {
     static final String PROGRAM = "qemu-system-x86_64";
 
+    private static final String PANIC = "Kernel panic - not syncing: ";
+
+    private final StringBuilder log = new StringBuilder();
+    private volatile String panic = "";
     private final Path directory;
     private final List<String> command = new ArrayList<>();
-    private final Output output;
+    private final VmConsole console;
     private final Map<String, SocketChannel> channels = new HashMap<>();
     private final CountDownLatch ended = new CountDownLatch(1);
-    private volatile Ending ending = new Ending.Stopped();
+    private volatile VmOutcome outcome = new VmOutcome.Stopped();
     private Optional<Process> process = Optional.empty();
 
     static boolean present() {
@@ -39,8 +45,8 @@ final class QemuMachine implements Machine {
                 .anyMatch(directory -> Files.isExecutable(Path.of(directory, PROGRAM)));
     }
 
-    QemuMachine(RunSettings settings, GuestFiles guest, Output output) {
-        this.output = output;
+    QemuMachine(RunSettings settings, GuestFiles guest, VmConsole console) {
+        this.console = console;
         try {
             directory = Files.createTempDirectory("javisor-qemu");
             Path initrd = directory.resolve("initrd");
@@ -81,14 +87,24 @@ final class QemuMachine implements Machine {
             process = Optional.of(started);
             started.onExit().thenRun(ended::countDown);
             connect("qmp", (bytes, n) -> event(new String(bytes, 0, n, StandardCharsets.UTF_8)));
-            connect("serial", (bytes, n) -> output.console(bytes, 0, n));
+            connect("serial", (bytes, n) -> serial(bytes, 0, n));
             for (String port : dev.javisor.guestkit.GuestOverlay.PORTS) {
-                connect(port, (bytes, n) -> output.port(port, bytes, 0, n));
+                connect(port, (bytes, n) -> console.portOutput(port, bytes, 0, n));
             }
             send("qmp", "{\"execute\":\"qmp_capabilities\"}\n");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private void serial(byte[] bytes, int offset, int length) {
+        log.append(new String(bytes, offset, length, StandardCharsets.ISO_8859_1));
+        int at = log.indexOf(PANIC);
+        int end = at < 0 ? -1 : log.indexOf("\r", at);
+        if (end > 0 && panic.isEmpty()) {
+            panic = log.substring(at + PANIC.length(), end);
+        }
+        console.serialOutput(bytes, offset, length);
     }
 
     private interface Receiver {
@@ -132,9 +148,9 @@ final class QemuMachine implements Machine {
 
     private void event(String text) {
         if (text.contains("\"guest-reset\"")) {
-            ending = new Ending.Reset();
+            outcome = new VmOutcome.Reset();
         } else if (text.contains("\"guest-shutdown\"")) {
-            ending = new Ending.PoweredOff();
+            outcome = new VmOutcome.PoweredOff();
         }
     }
 
@@ -157,12 +173,12 @@ final class QemuMachine implements Machine {
     }
 
     @Override
-    public Ending await() throws InterruptedException {
+    public VmOutcome await() throws InterruptedException {
         ended.await();
         for (Thread reader : readers) {
             reader.join();
         }
-        return ending;
+        return panic.isEmpty() ? outcome : new VmOutcome.Panicked(panic);
     }
 
     @Override

@@ -52,7 +52,7 @@ class SmallPartsTest {
         }
     }
 
-    private static List<String> typed(String... reads) {
+    private static List<String> typed(String... reads) throws InterruptedException {
         Recorder recorder = new Recorder();
         EscapeKeys keys = new EscapeKeys(recorder);
         for (String read : reads) {
@@ -63,12 +63,12 @@ class SmallPartsTest {
     }
 
     @Test
-    void escapeKeys_ordinaryKeys_goToTheGuestTogether() {
+    void escapeKeys_ordinaryKeys_goToTheGuestTogether() throws InterruptedException {
         assertThat(typed("ls\r", "\u0003")).containsExactly("'ls\r'", "'\u0003'");
     }
 
     @Test
-    void escapeKeys_everyChoice_isHeard() {
+    void escapeKeys_everyChoice_isHeard() throws InterruptedException {
         assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dx"))
                 .containsExactly(
                         "'ab'", "menu", "quit", "'cd'", "menu", "button", "menu", "reset", "menu",
@@ -76,7 +76,7 @@ class SmallPartsTest {
     }
 
     @Test
-    void escapeKeys_escapeTwice_sendsItself() {
+    void escapeKeys_escapeTwice_sendsItself() throws InterruptedException {
         assertThat(typed("\u001D\u001D")).containsExactly("menu", "'\u001D'");
         assertThat(typed("\u001D]x")).containsExactly("menu", "'\u001Dx'");
     }
@@ -102,19 +102,6 @@ class SmallPartsTest {
     void diskOption_fileWithCommas_keepsAllButTheSetting() {
         assertThat(DiskOption.parse("a,b,ro")).isEqualTo(new DiskOption(Path.of("a,b"), true));
         assertThat(DiskOption.parse("a")).isEqualTo(new DiskOption(Path.of("a"), false));
-    }
-
-    @Test
-    void panicWatch_endlessLine_keepsLittle() {
-        PanicWatch watch = new PanicWatch();
-        byte[] noise = "x".repeat(100_000).getBytes(StandardCharsets.US_ASCII);
-        watch.output(noise, 0, noise.length);
-        assertThat(watch.lastLines().length()).isLessThan(2000);
-        byte[] panic =
-                "\n[1.0] Kernel panic - not syncing: A\nKernel panic - not syncing: B\n"
-                        .getBytes(StandardCharsets.US_ASCII);
-        watch.output(panic, 0, panic.length);
-        assertThat(watch.panic()).contains("A");
     }
 
     @Test
