@@ -51,7 +51,8 @@ public record PitState(List<Channel> channels, int systemControl) {
             StateCheck.range("count", count, counting ? 1 : 0, 65536);
             StateCheck.range("nextCount", nextCount, 0, 65536);
             StateCheck.range("elapsed", elapsed, -1, Long.MAX_VALUE >>> 2);
-            StateCheck.range("switchIn", switchIn, 0, 65536);
+            // A whole cycle, and the clock that loads the first one.
+            StateCheck.range("switchIn", switchIn, 0, 65537);
             StateCheck.byteValue("pendingLow", pendingLow);
             StateCheck.range("latchedCount", latchedCount, 0, 0xFFFF);
             StateCheck.byteValue("latchedStatus", latchedStatus);

@@ -34,6 +34,7 @@ public final class Rtc implements BytePorts {
     private static final int B_PERIODIC = 0x40;
     private static final int B_ALARM = 0x20;
     private static final int B_UPDATE = 0x10;
+    private static final int B_SQUARE_WAVE = 0x08;
 
     private static final int C_REQUEST = 0x80;
     private static final int D_VALID = 0x80;
@@ -107,6 +108,19 @@ public final class Rtc implements BytePorts {
         for (int i = 0; i < sizeBytes; i++) {
             registers[at + i] = (int) (value >> 8 * i) & 0xFF;
         }
+    }
+
+    /**
+     * The RESET pin: interrupts are disabled and forgotten, the time and the RAM stay (MC146818A,
+     * "RESET").
+     */
+    public synchronized void reset() {
+        long now = time.nanos();
+        sync(now);
+        registers[REGISTER_B] &= ~(B_PERIODIC | B_ALARM | B_UPDATE | B_SQUARE_WAVE);
+        registers[REGISTER_C] = 0;
+        nmiMasked = false;
+        updateInterrupt(now);
     }
 
     /** Bit 7 of port 0x70: NMI is masked. */

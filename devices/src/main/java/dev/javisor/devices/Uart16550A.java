@@ -294,10 +294,9 @@ public final class Uart16550A implements BytePorts {
     }
 
     private void transmit(int value) {
-        // The write clears the THRE interrupt; the holding register is empty again at once. The
-        // line falls in between, so that an edge-triggered input sees a new edge.
-        transmitEmptyPending = false;
-        updateInterrupt();
+        // The write clears the THRE interrupt, and the holding register is empty again at once. The
+        // two cancel out while the interrupt was not acknowledged; after the guest acknowledged it
+        // by reading IIR, which lowered the line, this is a new edge.
         if ((mcr & MCR_LOOPBACK) != 0) {
             push(value);
         } else {

@@ -220,6 +220,18 @@ class RtcTest {
     }
 
     @Test
+    void reset_pin_disablesInterruptsAndKeepsTheTime() {
+        write(0x0B, 0x12);
+        time.advance(2 * SECOND);
+        assertThat(line.level()).isTrue();
+        rtc.reset();
+        assertThat(line.level()).isFalse();
+        assertThat(read(0x0B)).isEqualTo(0x02);
+        assertThat(read(0x0C)).isZero();
+        assertThat(now()).isEqualTo("2026-01-02 03:04:07");
+    }
+
+    @Test
     void garbage_inEveryTimeRegister_isSurvived() {
         for (int mode = 0; mode < 4; mode++) {
             write(0x0B, 0x80 | mode << 1);

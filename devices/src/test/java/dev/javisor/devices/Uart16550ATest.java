@@ -107,6 +107,10 @@ class Uart16550ATest {
         assertThat(sent.toString()).isEqualTo("a");
         assertThat(line.level()).isTrue();
         out(DATA, 'b');
+        assertThat(line.risingEdges()).isEqualTo(1);
+        assertThat(in(IIR) & 0x0F).isEqualTo(0x02);
+        out(DATA, 'c');
+        assertThat(sent.toString()).isEqualTo("abc");
         assertThat(line.risingEdges()).isEqualTo(2);
         assertThat(in(LSR)).isEqualTo(0x60);
     }
