@@ -185,6 +185,26 @@ public final class Cpu {
     /** NMIs are blocked until IRET. */
     public boolean nmiMasked;
 
+    /** After INIT, until SIPI: executes nothing. */
+    public boolean waitsForSipi;
+
+    /** Exception or interrupt that a restored state still owes, or -1. */
+    public int owedVector = -1;
+
+    /** Its error code, or -1. */
+    public int owedErrorCode = -1;
+
+    /** Whether {@link #owedVector} is an interrupt rather than an exception. */
+    public boolean owedInterrupt;
+
+    /** DR6 bits of breakpoints that the running instruction met: a trap after it. */
+    public int pendingDebug;
+
+    /** Scratch of the system instructions: frames, CPUID results. */
+    public final long[] scratch = new long[16];
+
+    public Platform platform = Platform.NONE;
+
     /** The bus of the current run, on this thread only. */
     public VcpuBus bus = NoBus.INSTANCE;
 
@@ -294,6 +314,12 @@ public final class Cpu {
         }
         flatSegments = flat;
         mmu.updateMode();
+    }
+
+    /** The part of {@link #updateMode()} that a load of ES, DS, FS or GS needs. */
+    public void updateSegment(int s) {
+        linearBase[s] = long64 && s < Seg.FS ? 0 : segBase[s];
+        flatSegments = isFlat(s) ? flatSegments | 1 << s : flatSegments & ~(1 << s);
     }
 
     private boolean isFlat(int s) {

@@ -257,6 +257,13 @@ public final class Mmu {
 
     /** An implicit supervisor access, whatever the CPL: descriptor tables, TSS. */
     public long readSystem(long linear, int sizeBytes) {
+        long[] t = contexts[SUPERVISOR];
+        int i = ((int) (linear >>> 12) & INDEX_MASK) << 2;
+        if (sizeBytes == 8 && t[i] == ((linear + 7) & PAGE_MASK)) {
+            long value = mem.get(LONG, linear + t[i + 2]);
+            VarHandle.acquireFence();
+            return value;
+        }
         return readSlow(linear, sizeBytes, SUPERVISOR);
     }
 
@@ -286,9 +293,9 @@ public final class Mmu {
         return value;
     }
 
-    /** Linear addresses wrap at 4 GiB outside 64-bit mode. */
+    /** Linear addresses wrap at 4 GiB outside long mode. */
     private long wrap(long linear) {
-        return cpu.long64 ? linear : linear & 0xFFFFFFFFL;
+        return cpu.longModeActive() ? linear : linear & 0xFFFFFFFFL;
     }
 
     // ------------------------------------------------------------------ stores

@@ -6,6 +6,7 @@ import dev.javisor.softcpu.core.Mmu;
 import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
+import dev.javisor.softcpu.sys.IoPermission;
 
 /**
  * String instructions (SDM 1 §7.3.9). The source segment is {@code in.seg}, the destination is ES.
@@ -97,7 +98,7 @@ public final class StringOps {
             }
             case INS -> {
                 int port = (int) cpu.reg(2, 2);
-                checkPort(cpu);
+                IoPermission.check(cpu, port, size);
                 long linear = cpu.linear(Seg.ES, di, size, true);
                 // The port must not be read if the store would fault.
                 mmu.probeWrite(linear, size);
@@ -106,20 +107,12 @@ public final class StringOps {
             }
             case OUTS -> {
                 int port = (int) cpu.reg(2, 2);
-                checkPort(cpu);
+                IoPermission.check(cpu, port, size);
                 long value = mmu.read(cpu.linear(in.seg, si, size, false), size);
                 cpu.bus.writePort(port, size, (int) value);
                 cpu.setReg(RSI, width, si + step);
             }
             default -> throw new IllegalStateException("not a string instruction: " + in.op);
-        }
-    }
-
-    /** The TSS's bitmap is not consulted yet: without IOPL no port is allowed (SDM 1 §20.5). */
-    private static void checkPort(Cpu cpu) {
-        boolean allowed = cpu.cpl <= (cpu.flags.system & Flags.IOPL) >> 12 && !cpu.virtual8086;
-        if (cpu.protectedMode && !allowed) {
-            throw cpu.gp0();
         }
     }
 }
