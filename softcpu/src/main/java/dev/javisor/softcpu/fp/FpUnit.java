@@ -18,6 +18,12 @@ public final class FpUnit {
 
     long r1;
 
+    /** SSE arithmetic: see {@link SseMath#begin}. */
+    final SoftFloat sse = new SoftFloat();
+
+    /** x87 arithmetic. */
+    final SoftFloat x87 = new SoftFloat();
+
     /** An FXSAVE or XSAVE area as little-endian words: see {@link FpuArea}. */
     final long[] area = new long[FpuArea.WORDS];
 
