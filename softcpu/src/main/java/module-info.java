@@ -6,6 +6,7 @@ module dev.javisor.softcpu {
     requires transitive dev.javisor.hypervisor;
     requires static transitive org.jspecify;
 
+    exports dev.javisor.softcpu;
     exports dev.javisor.softcpu.core to
             dev.javisor.oracle;
     exports dev.javisor.softcpu.decode to

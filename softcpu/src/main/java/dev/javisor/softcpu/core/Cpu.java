@@ -176,9 +176,6 @@ public final class Cpu {
     /** HLT or MWAIT: waits for an interrupt. */
     public boolean halted;
 
-    /** After INIT, or from the start on an application processor: waits for a SIPI. */
-    public boolean waitingForSipi;
-
     /** Interrupts (and debug traps) are blocked for the next instruction: STI, MOV SS, POP SS. */
     public boolean interruptShadow;
 

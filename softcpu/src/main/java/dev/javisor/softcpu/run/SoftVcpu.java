@@ -1,0 +1,114 @@
+package dev.javisor.softcpu.run;
+
+import dev.javisor.hypervisor.CpuState;
+import dev.javisor.hypervisor.Vcpu;
+import dev.javisor.hypervisor.VcpuBus;
+import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.sys.Reset;
+import dev.javisor.softcpu.sys.StateCodec;
+import dev.javisor.softcpu.sys.VcpuPlatform;
+import org.jspecify.annotations.Nullable;
+
+/** One vCPU of the software CPU. */
+final class SoftVcpu implements Vcpu {
+    private static final System.Logger LOG = System.getLogger("dev.javisor.softcpu");
+
+    private final SoftVirtualMachine vm;
+    private final Cpu cpu;
+    private final VcpuPlatform platform;
+    private final VcpuLoop loop;
+    private @Nullable DoorbellBus bus;
+    private String detail = "";
+    private long ranNanos;
+    private boolean closed;
+
+    SoftVcpu(int id, SoftVirtualMachine vm) {
+        this.vm = vm;
+        this.cpu = new Cpu(id, vm.ram());
+        this.platform = new VcpuPlatform(cpu, vm.cpuid(), vm.guestClock(), vm.fabric());
+        this.loop = new VcpuLoop(cpu, platform, vm.crew());
+        cpu.mmu.setExclusive(vm.crew()::runExclusiveFromInside);
+        Reset.powerOn(cpu, platform);
+    }
+
+    /** After the guest clock was set. */
+    void clockChanged() {
+        platform.clockChanged();
+    }
+
+    Cpu cpu() {
+        return cpu;
+    }
+
+    @Override
+    public int id() {
+        return cpu.id;
+    }
+
+    @Override
+    public ExitReason run(VcpuBus machine) {
+        DoorbellBus wrapped = bus;
+        if (wrapped == null || wrapped.inner() != machine) {
+            wrapped = new DoorbellBus(vm.doorbells(), machine);
+            bus = wrapped;
+        }
+        long start = System.nanoTime();
+        try {
+            ExitReason reason = loop.run(wrapped);
+            if (reason == ExitReason.SHUTDOWN) {
+                detail = "triple fault\n" + cpu.dump();
+            }
+            return reason;
+        } catch (RuntimeException e) {
+            // A defect of ours, not of the guest's: report it with all we know, end only this VM.
+            LOG.log(System.Logger.Level.DEBUG, "vCPU " + cpu.id + " failed", e);
+            detail = "internal error: " + e + "\n" + cpu.dump();
+            return ExitReason.FAULT;
+        } finally {
+            ranNanos += System.nanoTime() - start;
+        }
+    }
+
+    @Override
+    public String exitDetail() {
+        return detail;
+    }
+
+    @Override
+    public void kick() {
+        cpu.request(Cpu.REQUEST_KICK);
+    }
+
+    @Override
+    public CpuState save() {
+        return StateCodec.save(cpu, platform);
+    }
+
+    @Override
+    public void restore(CpuState state) {
+        StateCodec.load(cpu, platform, state);
+    }
+
+    @Override
+    public long instructions() {
+        return loop.instructions();
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        platform.close();
+        LOG.log(
+                System.Logger.Level.DEBUG,
+                () ->
+                        "vcpu %d: %d instructions in %.3f s, %d blocks"
+                                .formatted(
+                                        cpu.id,
+                                        loop.instructions(),
+                                        ranNanos / 1e9,
+                                        loop.cache().blocksBuilt()));
+    }
+}

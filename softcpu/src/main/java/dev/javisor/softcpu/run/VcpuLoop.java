@@ -1,0 +1,267 @@
+package dev.javisor.softcpu.run;
+
+import dev.javisor.hypervisor.Vcpu.ExitReason;
+import dev.javisor.hypervisor.VcpuBus;
+import dev.javisor.softcpu.apic.LocalApic;
+import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.Flags;
+import dev.javisor.softcpu.core.GuestFault;
+import dev.javisor.softcpu.core.Seg;
+import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.sys.DebugRegisters;
+import dev.javisor.softcpu.sys.Interrupts;
+import dev.javisor.softcpu.sys.Reset;
+import dev.javisor.softcpu.sys.VcpuPlatform;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What happens between blocks: requests, interrupts, halting, faults, single steps. Belongs to the
+ * vCPU's thread.
+ */
+final class VcpuLoop {
+    private static final int RFLAGS_IF = Flags.IF;
+
+    private final Cpu cpu;
+    private final VcpuPlatform platform;
+    private final LocalApic apic;
+    private final Crew crew;
+    private final BlockBuilder builder;
+    private final BlockCache cache;
+    private final HotLoop hot;
+
+    VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew) {
+        this.cpu = cpu;
+        this.platform = platform;
+        this.apic = platform.apic();
+        this.crew = crew;
+        this.builder = new BlockBuilder(cpu);
+        this.cache = new BlockCache(cpu, builder);
+        this.hot = new HotLoop(cpu, cache);
+    }
+
+    long instructions() {
+        return hot.instructions;
+    }
+
+    BlockCache cache() {
+        return cache;
+    }
+
+    ExitReason run(VcpuBus bus) {
+        cpu.bus = bus;
+        crew.enter();
+        try {
+            return loop();
+        } finally {
+            crew.leave();
+        }
+    }
+
+    private ExitReason loop() {
+        boolean check = true;
+        Block from = null;
+        boolean fromTaken = false;
+        while (true) {
+            if (check || cpu.requests() != 0) {
+                from = null;
+                if (serveRequests()) {
+                    return ExitReason.KICKED;
+                }
+                if (cpu.waitsForSipi) {
+                    idle();
+                    continue;
+                }
+                if (!Interrupts.deliverOwed(cpu) || !deliverPending()) {
+                    return ExitReason.SHUTDOWN;
+                }
+                if (cpu.halted) {
+                    idle();
+                    continue;
+                }
+                if (mustStep()) {
+                    if (!stepAlone()) {
+                        return ExitReason.SHUTDOWN;
+                    }
+                    continue;
+                }
+            }
+            Block block;
+            try {
+                block = cache.lookup();
+            } catch (GuestFault fault) {
+                if (!deliver(fault, null)) {
+                    return ExitReason.SHUTDOWN;
+                }
+                check = true;
+                continue;
+            }
+            if (from != null && block.page >= 0) {
+                if (fromTaken) {
+                    from.taken = block;
+                } else {
+                    from.fallThrough = block;
+                }
+            }
+            switch (hot.run(block)) {
+                case HotLoop.LOOKUP -> {
+                    from = hot.from;
+                    fromTaken = hot.fromTaken;
+                    check = false;
+                }
+                case HotLoop.FAULT -> {
+                    from = null;
+                    check = true;
+                    boolean alive =
+                            hot.fault.vector() == GuestFault.RESTART_ALONE
+                                    ? stepAlone()
+                                    : deliver(hot.fault, hot.faulting);
+                    if (!alive) {
+                        return ExitReason.SHUTDOWN;
+                    }
+                }
+                default -> check = true;
+            }
+        }
+    }
+
+    /** Takes all requests but interrupts' delivery; true to leave {@link #run}. */
+    private boolean serveRequests() {
+        int requests = cpu.requests();
+        if (requests == 0) {
+            return false;
+        }
+        if ((requests & Cpu.REQUEST_EXCLUSIVE) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_EXCLUSIVE);
+            crew.stepAside();
+        }
+        if ((requests & Cpu.REQUEST_INTERRUPT) != 0) {
+            // Before deliverPending() looks: whatever comes later asks again.
+            cpu.acknowledge(Cpu.REQUEST_INTERRUPT);
+        }
+        if ((requests & Cpu.REQUEST_INIT) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_INIT);
+            Reset.init(cpu, platform);
+        }
+        if ((requests & Cpu.REQUEST_SIPI) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_SIPI);
+            Reset.startUp(cpu, apic.takeSipi());
+        }
+        if ((requests & Cpu.REQUEST_KICK) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_KICK);
+            return true;
+        }
+        return false;
+    }
+
+    /** Waits outside until something is requested. */
+    private void idle() {
+        crew.leave();
+        try {
+            cpu.awaitRequest();
+        } finally {
+            crew.enter();
+        }
+    }
+
+    /** Delivers at most one NMI or interrupt (SDM 3A §7.9); false on triple fault. */
+    private boolean deliverPending() {
+        if (cpu.interruptShadow) {
+            return true;
+        }
+        if ((cpu.requests() & Cpu.REQUEST_NMI) != 0 && !cpu.nmiMasked) {
+            cpu.acknowledge(Cpu.REQUEST_NMI);
+            return Interrupts.deliverNmi(cpu);
+        }
+        if ((cpu.flags.system & RFLAGS_IF) == 0) {
+            return true;
+        }
+        if (apic.hasInterrupt()) {
+            int vector = apic.takeInterrupt(cpu.bus);
+            if (vector >= 0) {
+                return Interrupts.deliverExternal(cpu, vector);
+            }
+        }
+        return true;
+    }
+
+    private boolean mustStep() {
+        if (DebugRegisters.armed(cpu)) {
+            return true;
+        }
+        // Without breakpoints to suppress, RF has nothing to do.
+        cpu.flags.system &= ~Flags.RF;
+        return cpu.interruptShadow || (cpu.flags.system & Flags.TF) != 0;
+    }
+
+    /**
+     * Runs one instruction as a block of its own: for traps after it, for shadows that end after
+     * it, and for instructions that modify their own page. False on triple fault.
+     */
+    private boolean stepAlone() {
+        boolean trap = (cpu.flags.system & Flags.TF) != 0;
+        boolean armed = DebugRegisters.armed(cpu);
+        cpu.interruptShadow = false;
+        try {
+            if (armed) {
+                DebugRegisters.checkInstruction(cpu, linear(cpu.rip));
+            }
+            // RF suppresses instruction breakpoints for one instruction (SDM 3B §18.3.1.1).
+            Block block = single();
+            cpu.flags.system &= ~Flags.RF;
+            cpu.request(Cpu.REQUEST_STEP);
+            cpu.mmu.alone = true;
+            int why;
+            try {
+                why = hot.run(block);
+            } finally {
+                cpu.mmu.alone = false;
+                cpu.acknowledge(Cpu.REQUEST_STEP);
+            }
+            if (why == HotLoop.FAULT) {
+                return deliver(hot.fault, hot.faulting);
+            }
+        } catch (GuestFault fault) {
+            return deliver(fault, null);
+        }
+        int bits = DebugRegisters.takePending(cpu, trap);
+        return bits == 0 || Interrupts.deliverDebug(cpu, bits);
+    }
+
+    private long linear(long ip) {
+        return cpu.long64 ? ip : (cpu.segBase[Seg.CS] + ip) & 0xFFFFFFFFL;
+    }
+
+    private Block single() {
+        long ip = cpu.rip;
+        long linear = linear(ip);
+        Block block =
+                builder.build(linear, ip, BlockCache.key(cpu), cpu.mmu.translateFetch(linear), 1);
+        if (!cpu.long64 && block.endIp - 1 > cpu.segLimit[Seg.CS]) {
+            throw cpu.gp0();
+        }
+        return block;
+    }
+
+    /** Delivers an exception; false on triple fault. */
+    private boolean deliver(GuestFault fault, @Nullable Insn in) {
+        int vector = fault.vector();
+        if (cpu.mmu.nonCanonical) {
+            cpu.mmu.nonCanonical = false;
+            if (vector == GuestFault.GP && in != null && usesStack(in)) {
+                vector = GuestFault.SS;
+            }
+        }
+        cpu.halted = false;
+        return Interrupts.deliverFault(cpu, vector, fault.errorCode());
+    }
+
+    private static boolean usesStack(Insn in) {
+        if (in.kind0 == Insn.MEM || in.kind1 == Insn.MEM || in.kind2 == Insn.MEM) {
+            return in.seg == Seg.SS;
+        }
+        return switch (in.op) {
+            case PUSH, POP, PUSHF, POPF, CALL, RET, ENTER, LEAVE, PUSH_SEG, POP_SEG -> true;
+            default -> false;
+        };
+    }
+}
