@@ -35,10 +35,57 @@ public final class Disassembly {
             operand(text, in, slot, kind, reg(in, slot));
             separator = ",";
         }
-        if (in.op == Op.ENTER) {
-            text.append(",0x").append(Integer.toHexString(in.imm2));
+        switch (in.op) {
+            case ENTER -> text.append(',').append(hex(in.imm2));
+            case XLAT -> memory(text.append(' '), in, 1, in.seg, 3);
+            case MOVS -> {
+                destination(text, in);
+                source(text.append(','), in);
+            }
+            case CMPS -> {
+                source(text.append(' '), in);
+                text.append(',');
+                string(text, in, 0, 7);
+            }
+            case STOS -> {
+                destination(text, in);
+                text.append(',').append(accumulator(in));
+            }
+            case LODS -> source(text.append(' ').append(accumulator(in)).append(','), in);
+            case SCAS -> {
+                text.append(' ').append(accumulator(in)).append(',');
+                string(text, in, 0, 7);
+            }
+            case INS -> {
+                destination(text, in);
+                text.append(",dx");
+            }
+            case OUTS -> source(text.append(" dx,"), in);
+            default -> {}
         }
         return text.toString();
+    }
+
+    private static String accumulator(Insn in) {
+        return register(0, in.opSize);
+    }
+
+    private static void destination(StringBuilder text, Insn in) {
+        string(text.append(' '), in, 0, 7);
+    }
+
+    private static void source(StringBuilder text, Insn in) {
+        string(text, in, in.seg, 6);
+    }
+
+    /** An operand of a string instruction, with its segment always. */
+    private static void string(StringBuilder text, Insn in, int seg, int base) {
+        memory(text, in, in.opSize, seg, base);
+    }
+
+    private static void memory(StringBuilder text, Insn in, int bytes, int seg, int base) {
+        text.append(pointer(bytes)).append(SEGMENT[seg]).append(":[");
+        text.append(register(base, in.addrSize)).append(']');
     }
 
     private static int kind(Insn in, int slot) {
@@ -76,8 +123,7 @@ public final class Disassembly {
                     case JMP_FAR -> "jmp far";
                     case CALL_FAR -> "call far";
                     case RET_FAR -> "retf";
-                    case MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS ->
-                            in.op.name() + "bw d   q".charAt(in.opSize - 1);
+                    case MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS -> in.op.name();
                     case MOVD -> in.opSize == 8 ? "movq" : "movd";
                     case PINSRD -> in.opSize == 8 ? "pinsrq" : "pinsrd";
                     case PEXTRD -> in.opSize == 8 ? "pextrq" : "pextrd";
@@ -99,7 +145,7 @@ public final class Disassembly {
             case Insn.FAR -> text.append(hex(in.imm2)).append(':').append(hex(in.imm));
             case Insn.SEG -> text.append(SEGMENT[reg & 7]);
             case Insn.CR -> text.append("cr").append(reg);
-            case Insn.DR -> text.append("db").append(reg);
+            case Insn.DR -> text.append("dr").append(reg);
             case Insn.XMM -> text.append(isWide(in, slot) ? "ymm" : "xmm").append(reg);
             case Insn.MMX -> text.append("mm").append(reg);
             case Insn.ST -> text.append("st");
@@ -128,6 +174,7 @@ public final class Disassembly {
             case SHLD, SHRD -> slot == 2 ? 1 : in.opSize;
             case IN -> slot == 1 ? 2 : in.opSize;
             case OUT -> slot == 0 ? 2 : in.opSize;
+            case PEXTRB, PEXTRW, PINSRB, PINSRW, EXTRACTPS -> 4;
             default -> in.opSize;
         };
     }
@@ -143,6 +190,7 @@ public final class Disassembly {
             case PSRLW, PSRLD, PSRLQ, PSRAW, PSRAD, PSLLW, PSLLD, PSLLQ ->
                     slot != 2 || in.memSize == 32;
             case VGATHERQPS, VPGATHERQD -> false;
+            case VGATHERDPS, VGATHERDPD, VGATHERQPD, VPGATHERDD, VPGATHERDQ, VPGATHERQQ -> true;
             case VEXTRACTF128, VEXTRACTI128, VCVTPS2PH -> slot != 0;
             default -> slot == 0 || in.memSize == 32 || slot != lastRegister(in);
         };
@@ -173,18 +221,7 @@ public final class Disassembly {
     }
 
     private static void memory(StringBuilder text, Insn in) {
-        text.append(
-                switch (in.memSize) {
-                    case 1 -> "BYTE PTR ";
-                    case 2 -> "WORD PTR ";
-                    case 4 -> "DWORD PTR ";
-                    case 6 -> "FWORD PTR ";
-                    case 8 -> "QWORD PTR ";
-                    case 10 -> "TBYTE PTR ";
-                    case 16 -> "XMMWORD PTR ";
-                    case 32 -> "YMMWORD PTR ";
-                    default -> "";
-                });
+        text.append(pointer(in.memSize));
         int usual = in.base == 4 || in.base == 5 ? 2 : 3;
         if (in.seg != usual) {
             text.append(SEGMENT[in.seg]).append(':');
@@ -215,6 +252,20 @@ public final class Disassembly {
             text.append(in.disp < 0 ? "-" : "+").append(hex(Math.abs(in.disp)));
         }
         text.append(']');
+    }
+
+    private static String pointer(int bytes) {
+        return switch (bytes) {
+            case 1 -> "BYTE PTR ";
+            case 2 -> "WORD PTR ";
+            case 4 -> "DWORD PTR ";
+            case 6 -> "FWORD PTR ";
+            case 8 -> "QWORD PTR ";
+            case 10 -> "TBYTE PTR ";
+            case 16 -> "XMMWORD PTR ";
+            case 32 -> "YMMWORD PTR ";
+            default -> "";
+        };
     }
 
     private static boolean isGather(Op op) {

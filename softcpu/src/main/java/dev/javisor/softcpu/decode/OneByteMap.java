@@ -102,7 +102,7 @@ final class OneByteMap {
         at(0x60, I64, Op.PUSHA);
         at(0x61, I64, Op.POPA);
         at(0x62, I64, Op.BOUND, Gv, Ma);
-        map[0x63] = byMode(of(0, Op.ARPL, Ew, Gw), of(0, Op.MOVSXD, Gv, Ed));
+        map[0x63] = byMode(of(Form.OS_W, Op.ARPL, Ew, Gw), of(0, Op.MOVSXD, Gv, Ed));
         at(0x68, D64, Op.PUSH, Iz);
         at(0x6A, D64, Op.PUSH, Ib);
         at(0x86, LOCK, Op.XCHG, Eb, Gb);

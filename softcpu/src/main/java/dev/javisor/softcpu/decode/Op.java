@@ -26,8 +26,9 @@ package dev.javisor.softcpu.decode;
  *       SYSRET, SYSEXIT, RET_FAR, IRET return to 64-bit code with opSize 8 (the latter two: width
  *       of what is popped).
  *   <li>JCXZ and the LOOPs count in rCX of addrSize. POP to memory uses rSP after the increment.
- *   <li>BSWAP of 2 bytes is undefined. NOP may have an operand, which is not accessed; the hint
- *       NOPs, ENDBR and RDSSP are NOP. UD is UD0, UD1 and UD2; INVALID every undefined encoding.
+ *   <li>BSWAP of 2 bytes is undefined (processors clear the register). NOP may have an operand,
+ *       which is not accessed; the hint NOPs, ENDBR and RDSSP are NOP. UD is UD0, UD1 and UD2;
+ *       INVALID every undefined encoding.
  *   <li>x87 with two operands: destination first; memory forms list the memory operand only. FSTP,
  *       FXCH, FCOM, FCOMP, FFREEP include the undocumented aliases. FLDENV, FNSTENV, FRSTOR, FNSAVE
  *       use the 16-bit layout where opSize is 2.

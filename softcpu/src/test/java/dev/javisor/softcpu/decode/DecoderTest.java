@@ -105,7 +105,7 @@ class DecoderTest {
 
     @Test
     void repeatPrefix_isKeptUnlessItIsPartOfTheOpcode() {
-        assertThat(text(64, "f3 a4")).isEqualTo("rep movsb");
+        assertThat(text(64, "f3 a4")).isEqualTo("rep movs BYTE PTR es:[rdi],BYTE PTR ds:[rsi]");
         decode(64, "f3 0f 10 c1");
         assertThat(insn.op).isEqualTo(Op.MOVSS);
         assertThat(insn.rep).isEqualTo(0);
