@@ -44,8 +44,8 @@ final class VirtioDevices implements AutoCloseable {
         List<ConsolePortSpec> ports = new ArrayList<>();
         ports.add(ConsolePortSpec.terminal());
         spec.ports().forEach(name -> ports.add(ConsolePortSpec.stream(name)));
-        // Linux before 6.15, which is what Debian's stable releases have, reads rows first.
-        console = new ConsoleDevice(ports, ConsoleSizeOrder.ROWS_FIRST);
+        // As specified; Debian's 6.1.192 and later read it so, kernels from before 2026 do not.
+        console = new ConsoleDevice(ports, ConsoleSizeOrder.COLUMNS_FIRST);
         attach("console", console);
         attach("rng", new RngDevice(new SecureRandom()));
         for (int i = 0; i < disks.size(); i++) {
