@@ -38,6 +38,13 @@ enum ObjdumpDifference {
             return c.isInvalid() && c.opcode() == 0x8F;
         }
     },
+    /** AVX-512: 62, in 64-bit mode or with the top bits of the next byte set. */
+    EVEX {
+        @Override
+        boolean explains(Case c) {
+            return c.isInvalid() && c.opcode() == 0x62;
+        }
+    },
     /** Control, debug and test registers that do not exist: #UD. */
     NO_SUCH_REGISTER {
         @Override
@@ -261,7 +268,7 @@ enum ObjdumpDifference {
                             + "|frstpm.*"
                             // SMX, VMX, SVM, SGX, TDX, TSX, SEV
                             + "|getsec|vm.*|inve?vp.*|invept|invlpg[ab].*|clgi|stgi|skinit|encl[suv]"
-                            + "|seam.*|td.*|xabort|xbegin|xend|xtest|psmash|pvalidate|rmp.*|tlbsync"
+                            + "|seam.*|td.*|xabort|xbegin.?|xend|xtest|psmash|pvalidate|rmp.*|tlbsync"
                             + "|hreset|encodekey.*|xsusldtrk|xresldtrk"
                             // protection keys, shadow stacks, waiting, direct stores, tracing
                             + "|..pkru|.*ss[bp]sy|wru?ss.|incssp.|saveprevssp|rstorssp|u?monitorx?"
