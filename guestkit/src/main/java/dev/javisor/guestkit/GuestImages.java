@@ -85,7 +85,8 @@ public final class GuestImages {
         }
         progress.step("asking apt for " + KERNEL_META_PACKAGE);
         Path download = cache.resolve("download.tmp");
-        AptClient apt = new AptClient(cache.resolve("apt"));
+        Path lists = cache.resolve("apt");
+        AptClient apt = new AptClient(lists);
         boolean refreshed = false;
         String complaint = "";
         while (true) {
@@ -100,6 +101,7 @@ public final class GuestImages {
             if (!files.isEmpty()) {
                 Optional<String> failed = fetch(apt, download, names, files, progress);
                 if (failed.isEmpty()) {
+                    CacheDirectory.deleteTree(lists);
                     PackageIndex.store(directory, download, files);
                     return PackageIndex.load(directory)
                             .orElseThrow(() ->
@@ -111,7 +113,7 @@ public final class GuestImages {
             }
             if (refreshed) {
                 CacheDirectory.deleteTree(download);
-                String what = files.isEmpty() ? "apt does not know " : "apt cannot download ";
+                String what = complaint.isEmpty() ? "apt does not know " : "apt cannot get ";
                 String why = complaint.isEmpty() ? "" : " (" + complaint + ")";
                 throw new GuestKitException(
                         what
