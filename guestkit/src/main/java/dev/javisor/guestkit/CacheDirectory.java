@@ -23,12 +23,14 @@ final class CacheDirectory {
     }
 
     /**
-     * {@code $XDG_CACHE_HOME/javisor}, else {@code ~/.cache/javisor} (XDG Base Directory
+     * {@code $XDG_CACHE_HOME/javisor}, else {@code $HOME/.cache/javisor} (XDG Base Directory
      * Specification: a relative value is ignored).
+     *
+     * @param home where the environment names no home
      */
     static Path standard(Map<String, String> environment, String home) {
         Path xdg = Path.of(environment.getOrDefault("XDG_CACHE_HOME", ""));
-        Path base = xdg.isAbsolute() ? xdg : Path.of(home, ".cache");
+        Path base = xdg.isAbsolute() ? xdg : Path.of(environment.getOrDefault("HOME", home), ".cache");
         return base.resolve("javisor");
     }
 

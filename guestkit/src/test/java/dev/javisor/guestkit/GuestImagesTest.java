@@ -83,6 +83,8 @@ class GuestImagesTest {
                 .isEqualTo(Path.of("/x/javisor"));
         assertThat(CacheDirectory.standard(Map.of("XDG_CACHE_HOME", "x"), "/home/u"))
                 .isEqualTo(Path.of("/home/u/.cache/javisor"));
+        assertThat(CacheDirectory.standard(Map.of("HOME", "/h"), "/home/u"))
+                .isEqualTo(Path.of("/h/.cache/javisor"));
         assertThat(CacheDirectory.standard(Map.of(), "/home/u"))
                 .isEqualTo(Path.of("/home/u/.cache/javisor"));
     }
