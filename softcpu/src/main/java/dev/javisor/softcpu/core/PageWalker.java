@@ -16,6 +16,9 @@ public final class PageWalker {
     private static final long ADDRESS_MASK = ((1L << PHYSICAL_BITS) - 1) & ~0xFFFL;
     private static final long RESERVED_ADDRESS = ((1L << 52) - 1) & ~((1L << PHYSICAL_BITS) - 1);
 
+    /** Bits 52..62, which only long mode leaves to software. */
+    private static final long RESERVED_PAE = 0x7FF0_0000_0000_0000L;
+
     // Entry bits.
     private static final long P = 1;
     private static final long RW = 2;
@@ -77,7 +80,7 @@ public final class PageWalker {
         long[] loaded = new long[4];
         for (int i = 0; i < 4; i++) {
             loaded[i] = cpu.mmu.readPhysical((cr3 & 0xFFFFFFE0L) + 8L * i, 8);
-            if ((loaded[i] & P) != 0 && (loaded[i] & (RESERVED_ADDRESS | NX | 0x1E6)) != 0) {
+            if ((loaded[i] & P) != 0 && (loaded[i] & (~ADDRESS_MASK & ~0xE19L)) != 0) {
                 throw cpu.gp0();
             }
         }
@@ -110,7 +113,8 @@ public final class PageWalker {
         long table;
         long rights = RW | US;
         boolean nx = false;
-        if (cpu.longModeActive()) {
+        boolean longMode = cpu.longModeActive();
+        if (longMode) {
             level = (cpu.cr4 & Cpu.CR4_LA57) != 0 ? 5 : 4;
             table = cpu.cr3 & ADDRESS_MASK;
         } else {
@@ -133,6 +137,9 @@ public final class PageWalker {
             long reserved = RESERVED_ADDRESS;
             if ((cpu.efer & Cpu.EFER_NXE) == 0) {
                 reserved |= NX;
+            }
+            if (!longMode) {
+                reserved |= RESERVED_PAE;
             }
             if (level >= 4) {
                 reserved |= PS;

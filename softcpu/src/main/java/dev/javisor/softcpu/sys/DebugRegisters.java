@@ -68,9 +68,6 @@ public final class DebugRegisters {
                     case 7 -> dr7(value);
                     default -> value;
                 };
-        if (number == 7 && armed(cpu)) {
-            cpu.request(Cpu.REQUEST_STEP);
-        }
     }
 
     static long dr6(long value) {
@@ -149,9 +146,6 @@ public final class DebugRegisters {
                 cpu.pendingDebug |= 1 << n;
             }
         }
-        if (cpu.pendingDebug != 0) {
-            cpu.request(Cpu.REQUEST_STEP);
-        }
     }
 
     /** At a port access; needs CR4.DE. */
@@ -165,7 +159,6 @@ public final class DebugRegisters {
                     && type(dr7, n) == IO
                     && overlaps(cpu.dr[n], length(dr7, n), port, sizeBytes)) {
                 cpu.pendingDebug |= 1 << n;
-                cpu.request(Cpu.REQUEST_STEP);
             }
         }
     }

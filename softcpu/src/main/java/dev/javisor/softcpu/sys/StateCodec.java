@@ -125,7 +125,7 @@ public final class StateCodec {
         cpu.mmu.flushAll();
         loadPdptes(cpu);
         cpu.updateMode();
-        cpu.request(Cpu.REQUEST_INTERRUPT | Cpu.REQUEST_STEP);
+        cpu.request(Cpu.REQUEST_INTERRUPT);
     }
 
     private static void loadEvents(Cpu cpu, VcpuPlatform platform, CpuState state) {

@@ -87,7 +87,7 @@ final class TaskSwitch {
             cpu.owedVector = fault.vector();
             cpu.owedErrorCode = fault.errorCode();
             cpu.owedInterrupt = false;
-            cpu.request(Cpu.REQUEST_STEP);
+            cpu.request(Cpu.REQUEST_INTERRUPT);
         }
     }
 
@@ -200,8 +200,11 @@ final class TaskSwitch {
             throw cpu.fault(GuestFault.GP, ext);
         }
         if (trap) {
-            cpu.pendingDebug |= DebugRegisters.DR6_BT;
-            cpu.request(Cpu.REQUEST_STEP);
+            cpu.dr[6] |= DebugRegisters.DR6_BT;
+            cpu.owedVector = GuestFault.DB;
+            cpu.owedErrorCode = -1;
+            cpu.owedInterrupt = false;
+            cpu.request(Cpu.REQUEST_INTERRUPT);
         }
     }
 
