@@ -136,15 +136,12 @@ public final class Decoder {
             form = map.legacy[mandatoryPrefix(prefixes) << 8 | opcode];
         } else if (opcode == 0xC4 || opcode == 0xC5 || opcode == 0x62) {
             if (p >= end) {
-                if (mode == 64 && opcode == 0x62) {
-                    return invalid(at, p, mode, ip, into);
-                }
                 return more(at, end);
             }
             // Outside 64-bit mode LES, LDS and BOUND, unless ModRM would be a register form.
             if (mode == 64 || (code[p] & 0xC0) == 0xC0) {
                 return opcode == 0x62
-                        ? invalid(at, p, mode, ip, into)
+                        ? invalid(at, p + 1, mode, ip, into)
                         : vex(code, at, p, end, mode, ip, into, opcode == 0xC4, prefixes);
             }
             form = ONE_BYTE[opcode];
@@ -189,7 +186,7 @@ public final class Decoder {
         int p = start;
         // #UD with any of 66, F2, F3, LOCK, REX before it (SDM 2A §2.3.2)
         if ((prefixes & (REX_ANY | OPERAND_SIZE | LOCKED | REP_MASK)) != 0) {
-            return invalid(at, p, mode, ip, into);
+            return invalid(at, p + 1, mode, ip, into);
         }
         if (p + (threeBytes ? 3 : 2) > end) {
             return more(at, end);
@@ -305,13 +302,13 @@ public final class Decoder {
         in.op = form.op;
         in.uop = 0;
         in.opSize = (byte) opSize;
-        in.cond = (byte) (hasCondition(form.op) ? opcode & 15 : 0);
+        in.cond = (byte) ((flags & Form.CONDITION) != 0 ? opcode & 15 : 0);
         in.lock = (prefixes & LOCKED) != 0;
-        boolean opcodePrefix = (flags & (Form.MANDATORY)) != 0 || (prefixes & VEX) != 0;
+        boolean opcodePrefix = (flags & Form.MANDATORY) != 0 || (prefixes & VEX) != 0;
         in.rep = opcodePrefix ? 0 : (prefixes & REP_MASK) >>> REP_SHIFT;
         vectorWidth(in, flags, prefixes);
         in.memSize = (short) (form.memorySize == 0 ? 0 : memorySize(form, in, mode, prefixed));
-        if (form.op.family() == Op.Family.X87) {
+        if ((flags & Form.X87) != 0) {
             // FOP (SDM 1 §8.1.9)
             in.imm2 = (opcode & 7) << 8 | modrm;
         }
@@ -357,13 +354,16 @@ public final class Decoder {
                 return true;
             }
         }
+        return (flags & Form.CHECK_REGISTER) != 0 && !isRegister(form, modrm, prefixes);
+    }
+
+    private static boolean isRegister(Form form, int modrm, int prefixes) {
         int reg = (modrm >> 3 & 7) | ((prefixes & REX_R) != 0 ? 8 : 0);
         return switch (form.op) {
             // REX.R is ignored; there are six; CS cannot be loaded
-            case MOV_SEG -> (reg & 7) > 5 || ((reg & 7) == 1 && form.operand0 == Operand.REG_SEG);
-            case MOV_CR -> (0b1_0001_1101 >> reg & 1) == 0;
-            case MOV_DR -> reg > 7;
-            default -> false;
+            case MOV_SEG -> (reg & 7) <= 5 && ((reg & 7) != 1 || form.operand0 != Operand.REG_SEG);
+            case MOV_CR -> (0b1_0001_1101 >> reg & 1) != 0;
+            default -> reg <= 7;
         };
     }
 
@@ -430,10 +430,6 @@ public final class Decoder {
         } else {
             in.vectorBytes = (byte) ((flags & Form.VECTOR_MMX) != 0 ? 8 : 0);
         }
-    }
-
-    private static boolean hasCondition(Op op) {
-        return op == Op.JCC || op == Op.SETCC || op == Op.CMOVCC;
     }
 
     // ------------------------------------------------------------------ memory operand

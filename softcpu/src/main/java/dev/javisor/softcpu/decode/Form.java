@@ -48,6 +48,15 @@ final class Form {
     static final int VECTOR_MMX = 1 << 17;
     static final int VSIB = 1 << 18;
 
+    // Derived from the operation.
+    /** ModRM.reg may name a register that does not exist. */
+    static final int CHECK_REGISTER = 1 << 19;
+
+    /** The condition is in the low bits of the opcode. */
+    static final int CONDITION = 1 << 24;
+
+    static final int X87 = 1 << 25;
+
     // Operand size, bits 20..23; 0 derives it from the operands.
     static final int SIZE_SHIFT = 20;
 
@@ -187,6 +196,12 @@ final class Form {
             boolean bytes = operands.length > 0 && isByte(operands[0]);
             derived |= vector ? OS_Y : bytes ? OS_B : OS_V;
         }
+        derived |=
+                switch (op) {
+                    case JCC, SETCC, CMOVCC -> CONDITION;
+                    case MOV_SEG, MOV_CR, MOV_DR -> CHECK_REGISTER;
+                    default -> op.family() == Op.Family.X87 ? X87 : 0;
+                };
         this.op = op;
         this.flags = derived;
         this.operand0 = operands.length > 0 ? operands[0] : 0;
@@ -238,8 +253,15 @@ final class Form {
 
     /** The legacy form of a VEX-style operand list: without VEX.vvvv. */
     static Form legacy(int flags, Op op, int... operands) {
-        int[] kept = Arrays.stream(operands).filter(o -> place(o) != Operand.VVVV_XMM).toArray();
-        return new Form(flags & ~(W0 | W1 | L0 | L1 | LIG), op, kept);
+        // no stream: this runs some hundred times in a cold JVM
+        int count = 0;
+        int[] kept = new int[operands.length];
+        for (int operand : operands) {
+            if (place(operand) != Operand.VVVV_XMM) {
+                kept[count++] = operand;
+            }
+        }
+        return new Form(flags & ~(W0 | W1 | L0 | L1 | LIG), op, Arrays.copyOf(kept, count));
     }
 
     static Form byReg(Form... eight) {

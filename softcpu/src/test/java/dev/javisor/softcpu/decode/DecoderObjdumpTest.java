@@ -9,8 +9,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The decoder against binutils. {@code -Djavisor.decoder.cases=N} and {@code
- * -Djavisor.decoder.seed=N} make it longer or repeat it.
+ * The decoder against binutils. Longer, or again: {@code mvn -pl softcpu -am test
+ * -Dtest=DecoderObjdumpTest -Dsurefire.failIfNoSpecifiedTests=false -Djavisor.decoder.cases=N
+ * -Djavisor.decoder.seed=N}.
  */
 class DecoderObjdumpTest {
     private static final int CASES = Integer.getInteger("javisor.decoder.cases", 100_000);
@@ -22,7 +23,7 @@ class DecoderObjdumpTest {
     @ValueSource(ints = {16, 32, 64})
     void randomBytes_decodeAsObjdumpDoes(int mode) throws Exception {
         assumeTrue(Objdump.isInstalled(), "objdump (Debian package binutils) is not installed");
-        ObjdumpComparison comparison = new ObjdumpComparison(mode, SEED, directory);
+        ObjdumpComparison comparison = new ObjdumpComparison(mode, SEED + mode, directory);
         System.out.println("decoder against objdump, seed " + SEED);
         assertThat(comparison.run(CASES)).as("seed %d", SEED).isEmpty();
         System.out.println(comparison.summary());

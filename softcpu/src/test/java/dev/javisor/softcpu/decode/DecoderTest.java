@@ -2,7 +2,10 @@ package dev.javisor.softcpu.decode;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.reflect.Field;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DecoderTest {
@@ -181,7 +184,7 @@ class DecoderTest {
     @Test
     void lengthOverFifteenBytes_isTooLong() {
         byte[] code = new byte[32];
-        java.util.Arrays.fill(code, (byte) 0x66);
+        Arrays.fill(code, (byte) 0x66);
         assertThat(Decoder.decode(code, 1, 32, 64, IP, insn)).isEqualTo(Decoder.TOO_LONG);
         assertThat(Decoder.decode(code, 1, 16, 64, IP, insn)).isEqualTo(Decoder.TOO_LONG);
         assertThat(Decoder.decode(code, 1, 15, 64, IP, insn)).isEqualTo(Decoder.TRUNCATED);
@@ -199,6 +202,48 @@ class DecoderTest {
         decode(64, "64 f2 48 81 84 8a 11 22 33 44 55 66 77 00");
         decode(64, "06");
         assertThat(insn).usingRecursiveComparison().isEqualTo(decoded(new Insn(), "06"));
+    }
+
+    @Test
+    void randomBytes_needExactlyTheirLength() {
+        long seed = System.nanoTime();
+        Insn other = new Insn();
+        byte[] code = new byte[InstructionBytes.LENGTH];
+        for (int mode : new int[] {16, 32, 64}) {
+            InstructionBytes bytes = new InstructionBytes(new Random(seed), mode);
+            for (int i = 0; i < 20_000; i++) {
+                bytes.next(code, 0);
+                int length = Decoder.decode(code, 0, code.length, mode, IP, insn);
+                int needed = length == Decoder.TOO_LONG ? code.length : length;
+                for (int limit = 0; limit < code.length; limit++) {
+                    int result = Decoder.decode(code, 0, limit, mode, IP, other);
+                    assertThat(result)
+                            .as(() -> "seed " + seed + " " + HexFormat.of().formatHex(code))
+                            .isEqualTo(limit < needed ? Decoder.TRUNCATED : length);
+                }
+            }
+        }
+    }
+
+    @Test
+    void randomBytes_leaveNoTraceInAReusedInstruction() throws ReflectiveOperationException {
+        long seed = System.nanoTime();
+        byte[] code = new byte[InstructionBytes.LENGTH];
+        for (int mode : new int[] {16, 32, 64}) {
+            InstructionBytes bytes = new InstructionBytes(new Random(seed), mode);
+            for (int i = 0; i < 1_000; i++) {
+                bytes.next(code, 0);
+                Insn fresh = new Insn();
+                if (Decoder.decode(code, 0, code.length, mode, IP, fresh) > 0) {
+                    Decoder.decode(code, 0, code.length, mode, IP, insn);
+                    for (Field field : Insn.class.getFields()) {
+                        assertThat(field.get(insn))
+                                .as("seed %d %s %s", seed, HexFormat.of().formatHex(code), field)
+                                .isEqualTo(field.get(fresh));
+                    }
+                }
+            }
+        }
     }
 
     private static Insn decoded(Insn into, String hex) {
