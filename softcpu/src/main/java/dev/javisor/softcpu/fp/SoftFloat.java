@@ -34,6 +34,9 @@ final class SoftFloat {
     static final int QNAN = 3;
     static final int SNAN = 4;
 
+    /** Encodings that processors since the 387 refuse (SDM 1 §8.2.2). */
+    static final int UNSUPPORTED = 5;
+
     /** SSE: the MXCSR that the controls were derived from, or -1. */
     int mxcsr = -1;
 
@@ -116,6 +119,24 @@ final class SoftFloat {
         toB();
     }
 
+    void loadBInteger(int value) {
+        fromLong(value);
+        toB();
+    }
+
+    /** Exchanges the operands. */
+    void swap() {
+        kind = aClass;
+        sign = aSign;
+        exp = aExp;
+        hi = aSig;
+        aClass = bClass;
+        aSign = bSign;
+        aExp = bExp;
+        aSig = bSig;
+        toB();
+    }
+
     private void toA() {
         aClass = kind;
         aSign = sign;
@@ -163,12 +184,14 @@ final class SoftFloat {
         }
     }
 
-    /** The caller has sorted out unsupported encodings ({@link #unsupported80}). */
     private void unpack80(long significand, int signExponent) {
         sign = signExponent >>> 15 & 1;
         int e = signExponent & 0x7FFF;
         hi = significand;
-        if (e == 0x7FFF) {
+        if (significand >= 0 && e != 0) {
+            // Unnormals, pseudo-infinities, pseudo-NaNs.
+            kind = UNSUPPORTED;
+        } else if (e == 0x7FFF) {
             long fraction = significand << 1;
             kind = fraction == 0 ? INFINITE : fraction < 0 ? QNAN : SNAN;
         } else if (significand == 0) {
@@ -184,13 +207,6 @@ final class SoftFloat {
                 exp -= shift;
             }
         }
-    }
-
-    /**
-     * Unnormals, pseudo-infinities and pseudo-NaNs (SDM 1 §8.2.2): bit 63 clear, exponent not 0.
-     */
-    static boolean unsupported80(long significand, int signExponent) {
-        return significand >= 0 && (signExponent & 0x7FFF) != 0;
     }
 
     // ------------------------------------------------------------------ rounding
@@ -213,17 +229,19 @@ final class SoftFloat {
     }
 
     private void overflow(int precision, int emax) {
-        if ((masked & OE) == 0 && scaleOnTrap != 0) {
-            flags |= OE;
-            exp -= scaleOnTrap;
-            // Even the adjusted exponent may not fit (FSCALE): then as if masked.
-            if (exp <= emax) {
-                return;
-            }
-        }
         flags |= OE;
-        if ((masked & OE) != 0 || exp > emax && scaleOnTrap != 0) {
+        if ((masked & OE) != 0) {
             flags |= PE;
+        } else if (scaleOnTrap != 0) {
+            exp -= scaleOnTrap;
+            if (exp > emax) {
+                // FSCALE: not even the adjusted exponent fits.
+                flags |= PE;
+                roundedUp = true;
+                kind = INFINITE;
+                hi = 1L << 63;
+            }
+            return;
         }
         boolean toInfinity =
                 switch (rounding) {
@@ -248,12 +266,17 @@ final class SoftFloat {
         boolean tiny = exp < emin - 1 || !carries(64 - precision);
         if (tiny && (masked & UE) == 0) {
             flags |= UE;
-            // Without a scaled result to deliver, the inexact flag is still that of this rounding.
-            if (exp + scaleOnTrap >= emin || scaleOnTrap == 0) {
-                exp += scaleOnTrap;
-                roundAt(64 - precision);
+            exp += scaleOnTrap;
+            if (exp < emin && scaleOnTrap != 0) {
+                // FSCALE: not even the adjusted exponent fits.
+                flags |= PE;
+                kind = ZERO;
+                hi = 0;
                 return;
             }
+            // Without a scaled result to deliver, the inexact flag is still that of this rounding.
+            roundAt(64 - precision);
+            return;
         } else if (tiny && flushToZero) {
             flags |= UE | PE;
             kind = ZERO;
@@ -388,8 +411,8 @@ final class SoftFloat {
         int e =
                 switch (kind) {
                     case ZERO -> 0;
-                    case INFINITE -> 0x7FFF;
-                    default -> hi < 0 ? exp + 16383 : 0;
+                    case FINITE -> hi < 0 ? exp + 16383 : 0;
+                    default -> 0x7FFF;
                 };
         return sign << 15 | e;
     }
@@ -675,6 +698,13 @@ final class SoftFloat {
         hi = newKind == INFINITE ? 1L << 63 : 0;
         lo = 0;
         exp = 0;
+    }
+
+    void setNan(long significand, int newSign) {
+        kind = QNAN;
+        sign = newSign;
+        hi = significand;
+        lo = 0;
     }
 
     void finite(int newSign, int newExp, long high, long low) {
