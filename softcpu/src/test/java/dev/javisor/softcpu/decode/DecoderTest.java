@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.reflect.Field;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -241,6 +242,46 @@ class DecoderTest {
                                 .as("seed %d %s %s", seed, HexFormat.of().formatHex(code), field)
                                 .isEqualTo(field.get(fresh));
                     }
+                }
+            }
+        }
+    }
+
+    @Test
+    void everyOperation_hasAnEncoding() {
+        EnumSet<Op> missing = EnumSet.allOf(Op.class);
+        byte[] code = new byte[InstructionBytes.LENGTH];
+        String[] escapes = {"", "0f", "0f38", "0f3a"};
+        String[] mandatory = {"", "66", "f3", "f2"};
+        for (String escape : escapes) {
+            for (String prefix : mandatory) {
+                sweep(missing, code, 32, prefix + escape);
+                sweep(missing, code, 64, prefix + escape);
+                sweep(missing, code, 64, prefix + "48" + escape);
+                sweep(missing, code, 64, prefix + "41" + escape);
+            }
+        }
+        for (int map = 1; map <= 3; map++) {
+            for (int last = 0; last < 8; last++) {
+                for (int vvvvAndW : new int[] {0x78, 0xF8, 0x68, 0xE8}) {
+                    sweep(missing, code, 64, "c4%02x%02x".formatted(0xE0 | map, vvvvAndW | last));
+                }
+            }
+        }
+        assertThat(missing).isEmpty();
+    }
+
+    /** Every opcode with every ModRM after the given bytes. */
+    private void sweep(EnumSet<Op> missing, byte[] code, int mode, String start) {
+        byte[] bytes = HexFormat.of().parseHex(start);
+        System.arraycopy(bytes, 0, code, 0, bytes.length);
+        for (int opcode = 0; opcode < 256; opcode++) {
+            code[bytes.length] = (byte) opcode;
+            for (int modrm = 0; modrm < 256; modrm++) {
+                code[bytes.length + 1] = (byte) modrm;
+                code[bytes.length + 2] = 0x48; // SIB with a vector index that gathers may have
+                if (Decoder.decode(code, 0, code.length, mode, IP, insn) > 0) {
+                    missing.remove(insn.op);
                 }
             }
         }

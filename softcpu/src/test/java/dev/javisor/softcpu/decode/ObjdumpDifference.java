@@ -145,13 +145,6 @@ enum ObjdumpDifference {
             return c.text.equals("prefixes") && c.mode == 64 && c.rexBeforePrefix();
         }
     },
-    /** More than one prefix byte of a kind, 15 bytes: objdump gives up in its own way. */
-    TOO_LONG {
-        @Override
-        boolean explains(Case c) {
-            return c.length == Decoder.TOO_LONG;
-        }
-    },
     /** MPX, CET and cache hints are NOPs on processors without them. */
     HINT_NOP {
         @Override
