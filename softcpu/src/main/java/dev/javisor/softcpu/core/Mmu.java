@@ -594,7 +594,7 @@ public final class Mmu {
 
     private long readDevice(long physical, int sizeBytes) {
         if ((physical & 7) + sizeBytes <= 8) {
-            return cpu.bus.readMemory(physical, sizeBytes);
+            return cpu.bus.readMemory(physical, sizeBytes) & (-1L >>> (64 - 8 * sizeBytes));
         }
         long value = 0;
         for (int i = 0; i < sizeBytes; i++) {

@@ -296,6 +296,50 @@ final class HotLoop {
                         case Uop.TEST_EE_JZ -> taken = Alu.logic32(f, r[in.reg0] & r[in.reg1]) == 0;
                         case Uop.TEST_EE_JNZ ->
                                 taken = Alu.logic32(f, r[in.reg0] & r[in.reg1]) != 0;
+                        case Uop.ADD_RR_N -> r[in.reg0] = r[in.reg0] + r[in.reg1];
+                        case Uop.ADD_RI_N -> r[in.reg0] = r[in.reg0] + in.imm;
+                        case Uop.ADD_EE_N -> r[in.reg0] = (r[in.reg0] + r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.ADD_EI_N -> r[in.reg0] = (r[in.reg0] + in.imm) & 0xFFFFFFFFL;
+                        case Uop.SUB_RR_N -> r[in.reg0] = r[in.reg0] - r[in.reg1];
+                        case Uop.SUB_RI_N -> r[in.reg0] = r[in.reg0] - in.imm;
+                        case Uop.SUB_EE_N -> r[in.reg0] = (r[in.reg0] - r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.SUB_EI_N -> r[in.reg0] = (r[in.reg0] - in.imm) & 0xFFFFFFFFL;
+                        case Uop.AND_RR_N -> r[in.reg0] = r[in.reg0] & r[in.reg1];
+                        case Uop.AND_RI_N -> r[in.reg0] = r[in.reg0] & in.imm;
+                        case Uop.AND_EE_N -> r[in.reg0] = (r[in.reg0] & r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.AND_EI_N -> r[in.reg0] = (r[in.reg0] & in.imm) & 0xFFFFFFFFL;
+                        case Uop.OR_RR_N -> r[in.reg0] = r[in.reg0] | r[in.reg1];
+                        case Uop.OR_RI_N -> r[in.reg0] = r[in.reg0] | in.imm;
+                        case Uop.OR_EE_N -> r[in.reg0] = (r[in.reg0] | r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.OR_EI_N -> r[in.reg0] = (r[in.reg0] | in.imm) & 0xFFFFFFFFL;
+                        case Uop.XOR_RR_N -> r[in.reg0] = r[in.reg0] ^ r[in.reg1];
+                        case Uop.XOR_RI_N -> r[in.reg0] = r[in.reg0] ^ in.imm;
+                        case Uop.XOR_EE_N -> r[in.reg0] = (r[in.reg0] ^ r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.XOR_EI_N -> r[in.reg0] = (r[in.reg0] ^ in.imm) & 0xFFFFFFFFL;
+                        case Uop.SHL_RI_N -> r[in.reg0] = r[in.reg0] << in.imm;
+                        case Uop.SHL_EI_N -> r[in.reg0] = (r[in.reg0] << in.imm) & 0xFFFFFFFFL;
+                        case Uop.SHR_RI_N -> r[in.reg0] = r[in.reg0] >>> in.imm;
+                        case Uop.SHR_EI_N -> r[in.reg0] = (r[in.reg0] & 0xFFFFFFFFL) >>> in.imm;
+                        case Uop.SAR_RI_N -> r[in.reg0] = r[in.reg0] >> in.imm;
+                        case Uop.SAR_EI_N ->
+                                r[in.reg0] =
+                                        (long) ((int) r[in.reg0] >> (int) in.imm) & 0xFFFFFFFFL;
+                        case Uop.IMUL_RR_N -> r[in.reg0] = r[in.reg0] * r[in.reg1];
+                        case Uop.IMUL_EE_N -> r[in.reg0] = (r[in.reg0] * r[in.reg1]) & 0xFFFFFFFFL;
+                        case Uop.IMUL_RRI_N -> r[in.reg0] = r[in.reg1] * in.imm;
+                        case Uop.IMUL_EEI_N -> r[in.reg0] = (r[in.reg1] * in.imm) & 0xFFFFFFFFL;
+                        case Uop.MUL_R_N -> {
+                            long x = r[0];
+                            long y = r[in.reg0];
+                            r[0] = x * y;
+                            r[2] = Math.unsignedMultiplyHigh(x, y);
+                        }
+                        case Uop.INC_R_N -> r[in.reg0] = r[in.reg0] + 1;
+                        case Uop.INC_E_N -> r[in.reg0] = (r[in.reg0] + 1) & 0xFFFFFFFFL;
+                        case Uop.DEC_R_N -> r[in.reg0] = r[in.reg0] - 1;
+                        case Uop.DEC_E_N -> r[in.reg0] = (r[in.reg0] - 1) & 0xFFFFFFFFL;
+                        case Uop.NEG_R_N -> r[in.reg0] = -r[in.reg0];
+                        case Uop.NEG_E_N -> r[in.reg0] = -r[in.reg0] & 0xFFFFFFFFL;
                         default -> throw new IllegalStateException("uop " + in.uop);
                     }
                 }

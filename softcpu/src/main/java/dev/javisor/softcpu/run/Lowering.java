@@ -25,11 +25,13 @@ final class Lowering {
             in.uop = generic(in);
             out.add(in);
         }
+        dropDeadFlags();
         fuse();
-        if (out.isEmpty()) {
-            Insn nop = insns.getLast();
-            nop.uop = Uop.NOP;
-            out.add(nop);
+        Insn last = insns.getLast();
+        if (out.isEmpty() || out.getLast().nextIp != last.nextIp) {
+            // The end was dropped, but the block's successor is taken from its last code.
+            last.uop = Uop.NOP;
+            out.add(last);
         }
         return out.toArray(Insn[]::new);
     }
@@ -325,6 +327,83 @@ final class Lowering {
             return emit(in, direct);
         }
         return source(in) && emit(in, indirect);
+    }
+
+    /**
+     * Turns operations whose flags nothing can see into forms that do not compute them: the next
+     * operation sets all six, and nothing in between reads them or can fault (a fault shows them).
+     */
+    private void dropDeadFlags() {
+        boolean live = true;
+        for (int i = out.size() - 1; i >= 0; i--) {
+            Insn in = out.get(i);
+            int quiet = withoutFlags(in.uop);
+            if (quiet == 0) {
+                live |= !isPlainMove(in.uop);
+                if (isCompare(in.uop)) {
+                    live = false;
+                }
+                continue;
+            }
+            if (!live) {
+                in.uop = quiet;
+            } else if (!keepsCarry(in.uop)) {
+                live = false;
+            }
+        }
+    }
+
+    /** Neither reads nor writes flags, and cannot fault. */
+    private static boolean isPlainMove(int uop) {
+        return switch (uop) {
+            case Uop.MOV_RR,
+                    Uop.MOV_EE,
+                    Uop.MOV_RI,
+                    Uop.MOVZX8,
+                    Uop.MOVZX16,
+                    Uop.MOVSX32_R,
+                    Uop.MOVSX16_R,
+                    Uop.MOVSX8_R,
+                    Uop.MOVSX16_E,
+                    Uop.MOVSX8_E,
+                    Uop.LEA_R,
+                    Uop.LEA_E,
+                    Uop.NOT_R,
+                    Uop.NOT_E,
+                    Uop.CDQE,
+                    Uop.CQO,
+                    Uop.CDQ,
+                    Uop.NOP ->
+                    true;
+            default -> false;
+        };
+    }
+
+    /** Sets all flags, writes nothing else, reads no flag. */
+    private static boolean isCompare(int uop) {
+        return (uop >= Uop.CMP_RR && uop <= Uop.TEST_EI)
+                || (uop >= Uop.CMPN_RR && uop <= Uop.TESTN_RI);
+    }
+
+    private static boolean keepsCarry(int uop) {
+        return uop >= Uop.INC_R && uop <= Uop.DEC_E;
+    }
+
+    /** The same operation without flags, or 0. */
+    private static int withoutFlags(int uop) {
+        if (uop >= Uop.ADD_RR && uop <= Uop.XOR_EI) {
+            return Uop.ADD_RR_N + uop - Uop.ADD_RR;
+        }
+        if (uop >= Uop.SHL_RI && uop <= Uop.SAR_EI) {
+            return Uop.SHL_RI_N + uop - Uop.SHL_RI;
+        }
+        if (uop >= Uop.IMUL_RR && uop <= Uop.MUL_R) {
+            return Uop.IMUL_RR_N + uop - Uop.IMUL_RR;
+        }
+        if (uop >= Uop.INC_R && uop <= Uop.NEG_E) {
+            return Uop.INC_R_N + uop - Uop.INC_R;
+        }
+        return 0;
     }
 
     /** Joins a final compare or test of registers with the JZ or JNZ behind it. */

@@ -159,5 +159,45 @@ final class Uop {
     /** Execute by family after setting RIP; an indirect jump or the like: only RIP may differ. */
     static final int GENERIC_JUMP = 136;
 
+    // Forms that leave the flags alone: where nothing reads them before the next operation sets
+    // them.
+    static final int ADD_RR_N = 137;
+    static final int ADD_RI_N = 138;
+    static final int ADD_EE_N = 139;
+    static final int ADD_EI_N = 140;
+    static final int SUB_RR_N = 141;
+    static final int SUB_RI_N = 142;
+    static final int SUB_EE_N = 143;
+    static final int SUB_EI_N = 144;
+    static final int AND_RR_N = 145;
+    static final int AND_RI_N = 146;
+    static final int AND_EE_N = 147;
+    static final int AND_EI_N = 148;
+    static final int OR_RR_N = 149;
+    static final int OR_RI_N = 150;
+    static final int OR_EE_N = 151;
+    static final int OR_EI_N = 152;
+    static final int XOR_RR_N = 153;
+    static final int XOR_RI_N = 154;
+    static final int XOR_EE_N = 155;
+    static final int XOR_EI_N = 156;
+    static final int SHL_RI_N = 157;
+    static final int SHL_EI_N = 158;
+    static final int SHR_RI_N = 159;
+    static final int SHR_EI_N = 160;
+    static final int SAR_RI_N = 161;
+    static final int SAR_EI_N = 162;
+    static final int IMUL_RR_N = 163;
+    static final int IMUL_EE_N = 164;
+    static final int IMUL_RRI_N = 165;
+    static final int IMUL_EEI_N = 166;
+    static final int MUL_R_N = 167;
+    static final int INC_R_N = 168;
+    static final int INC_E_N = 169;
+    static final int DEC_R_N = 170;
+    static final int DEC_E_N = 171;
+    static final int NEG_R_N = 172;
+    static final int NEG_E_N = 173;
+
     private Uop() {}
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
+import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
@@ -61,6 +62,92 @@ class LoweringTest {
             assertThat(fast.rip).as("rip after %s", text).isEqualTo(slow.rip);
         }
         assertThat(specialised).isGreaterThan(CASES / 3);
+    }
+
+    @Test
+    void specialisedBlocks_randomOperands_equalInstructionByInstruction() {
+        Cpu fast = cpu();
+        Cpu slow = cpu();
+        HotLoop hot = new HotLoop(fast, new BlockCache(fast, new BlockBuilder(fast)));
+        int faults = 0;
+        for (int i = 0; i < CASES / 4; i++) {
+            fill(fast, slow);
+            int count = 2 + random.nextInt(10);
+            List<Insn> copies = new ArrayList<>();
+            StringBuilder text = new StringBuilder();
+            int defined = Flags.STATUS;
+            long slowRip = -1;
+            for (int k = 0; k < count; k++) {
+                Insn in = randomInstruction();
+                in.ip = 0x1000 + 4L * k;
+                in.nextIp = in.ip + 4;
+                copies.add(copy(in));
+                text.append(describe(in)).append("; ");
+                if (slowRip >= 0) {
+                    continue;
+                }
+                if (readsFlags(in) && defined != Flags.STATUS) {
+                    // Undefined flags may differ; give both sides the same ones.
+                    copies.removeLast();
+                    continue;
+                }
+                try {
+                    Families.execute(slow, in);
+                    defined = setsFlags(in) ? definedFlags(in) : defined;
+                } catch (GuestFault fault) {
+                    slowRip = in.ip;
+                    faults++;
+                }
+            }
+            if (copies.isEmpty()) {
+                continue;
+            }
+            Insn last = copies.getLast();
+            Insn[] code = new Lowering().lower(copies, 64);
+            Block block =
+                    new Block(
+                            0x1000,
+                            0x1000,
+                            BlockCache.key(fast),
+                            0,
+                            0,
+                            -1,
+                            0,
+                            code,
+                            copies.size(),
+                            last.nextIp);
+            fast.request(Cpu.REQUEST_STEP);
+            int why = hot.run(block);
+            String what = text + " seed " + seed + " case " + i;
+            assertThat(why).as(what).isEqualTo(slowRip < 0 ? HotLoop.ATTENTION : HotLoop.FAULT);
+            assertThat(fast.rip).as(what).isEqualTo(slowRip < 0 ? last.nextIp : slowRip);
+            assertThat(java.util.Arrays.copyOf(fast.regs, 17))
+                    .as(what)
+                    .isEqualTo(java.util.Arrays.copyOf(slow.regs, 17));
+            assertThat(fast.flags.status() & defined)
+                    .as(what)
+                    .isEqualTo(slow.flags.status() & defined);
+            assertThat(fast.mmu.backing().mismatch(slow.mmu.backing())).as(what).isEqualTo(-1);
+        }
+        assertThat(faults).as("blocks that faulted").isPositive();
+    }
+
+    private static boolean readsFlags(Insn in) {
+        return switch (in.op) {
+            case ADC, SBB, CMOVCC, SETCC, INC, DEC -> true;
+            // A count of zero keeps the flags.
+            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) == 0;
+            default -> false;
+        };
+    }
+
+    private static boolean setsFlags(Insn in) {
+        return switch (in.op) {
+            case MOV, MOVZX, MOVSX, MOVSXD, LEA, NOT, PUSH, LEAVE, NOP, CBW, CWD, CMOVCC, SETCC ->
+                    false;
+            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
+            default -> true;
+        };
     }
 
     private static void run(Cpu cpu, HotLoop hot, Insn[] code, Insn in) {
