@@ -8,6 +8,7 @@ module dev.javisor.vmm {
     requires dev.javisor.devices;
     requires dev.javisor.linux;
     requires dev.javisor.machine;
+    requires dev.javisor.softcpu;
     requires dev.javisor.virtio;
     requires jdk.management;
     requires static transitive org.jspecify;

@@ -2,6 +2,7 @@ package dev.javisor.vmm;
 
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.softcpu.SoftHypervisor;
 
 /** Chooses what runs the guest's code. */
 final class Accelerators {
@@ -14,7 +15,17 @@ final class Accelerators {
         if (wanted == Accelerator.KVM) {
             throw new VmException("accelerator kvm is not built yet: use soft or auto");
         }
-        throw new VmException("accelerator soft is not built yet");
+        Hypervisor soft = new SoftHypervisor();
+        return switch (soft.probe()) {
+            case Availability.Available _ -> soft;
+            case Availability.Unavailable unavailable ->
+                    throw new VmException(
+                            "accelerator %s: %s: %s"
+                                    .formatted(
+                                            soft.name(),
+                                            unavailable.message(),
+                                            unavailable.remedy()));
+        };
     }
 
     /** Its name with what it says about itself. */
