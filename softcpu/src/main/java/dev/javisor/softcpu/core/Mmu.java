@@ -276,6 +276,7 @@ public final class Mmu {
     private long readSlow(long linear, int sizeBytes, int ctx) {
         int inPage = 4096 - (int) (linear & 0xFFF);
         if (sizeBytes > inPage) {
+            checkLastByte(linear, sizeBytes);
             long low = readSplit(linear, inPage, ctx);
             long high = readSplit(wrap(linear + inPage), sizeBytes - inPage, ctx);
             return low | high << (8 * inPage);
@@ -291,6 +292,13 @@ public final class Mmu {
             value |= readPhysical(physical + i, 1) << (8 * i);
         }
         return value;
+    }
+
+    /** An access that ends beyond the canonical range faults before any translation. */
+    private void checkLastByte(long linear, int sizeBytes) {
+        if (cpu.long64 && !cpu.isCanonical(linear + sizeBytes - 1)) {
+            throw cpu.fault(GuestFault.GP, 0);
+        }
     }
 
     /** Linear addresses wrap at 4 GiB outside long mode. */
@@ -380,6 +388,7 @@ public final class Mmu {
     }
 
     private void probeWriteSlow(long linear, int sizeBytes, int ctx) {
+        checkLastByte(linear, sizeBytes);
         checkSelfModification(translate(linear, PageWalker.WRITE, ctx));
         int inPage = 4096 - (int) (linear & 0xFFF);
         if (sizeBytes > inPage) {
@@ -403,6 +412,7 @@ public final class Mmu {
     }
 
     private void writeSlow(long linear, int sizeBytes, long value, int ctx) {
+        checkLastByte(linear, sizeBytes);
         int inPage = 4096 - (int) (linear & 0xFFF);
         long physical = translate(linear, PageWalker.WRITE, ctx);
         checkSelfModification(physical);
