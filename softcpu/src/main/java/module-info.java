@@ -11,4 +11,8 @@ module dev.javisor.softcpu {
             dev.javisor.oracle;
     exports dev.javisor.softcpu.decode to
             dev.javisor.oracle;
+    exports dev.javisor.softcpu.exec to
+            dev.javisor.oracle;
+    exports dev.javisor.softcpu.fp to
+            dev.javisor.oracle;
 }

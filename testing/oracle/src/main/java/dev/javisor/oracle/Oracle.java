@@ -1,0 +1,83 @@
+package dev.javisor.oracle;
+
+import dev.javisor.softcpu.decode.Op;
+import java.io.IOException;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+
+/** A run of random cases on both CPUs. */
+final class Oracle {
+    /** Differences told in full for each operation. */
+    private static final int TOLD_PER_OP = 3;
+
+    private final Selection selection;
+    private final boolean strict;
+    private final Map<Op, long[]> counts = new EnumMap<>(Op.class);
+    private long cases;
+    private long faults;
+    private long differences;
+
+    /**
+     * @param strict flags that are undefined count too
+     */
+    Oracle(Selection selection, boolean strict) {
+        this.selection = selection;
+        this.strict = strict;
+    }
+
+    /**
+     * Runs {@code wanted} cases. Batch n of a seed is the same whatever was before it.
+     *
+     * @param tell hears of differences
+     */
+    void run(long seed, long wanted, Consumer<String> tell) throws IOException {
+        try (Silicon silicon = new Silicon()) {
+            CaseGenerator generator = new CaseGenerator(silicon.shared(), selection);
+            Comparison comparison = new Comparison(silicon.shared(), strict);
+            for (long batch = 0; cases < wanted; batch++) {
+                SplittableRandom random = new SplittableRandom(seed + batch);
+                generator.fillPool(random);
+                int count = (int) Math.min(OracleLayout.BATCH, wanted - cases);
+                for (int i = 0; i < count; i++) {
+                    generator.write(i, random);
+                }
+                silicon.run(count);
+                for (int i = 0; i < count; i++) {
+                    String difference = comparison.compare(i);
+                    long[] count0 = counts.computeIfAbsent(comparison.op(), op -> new long[2]);
+                    count0[0]++;
+                    faults += comparison.faulted ? 1 : 0;
+                    if (!difference.isEmpty()) {
+                        differences++;
+                        if (count0[1]++ < TOLD_PER_OP) {
+                            tell.accept(
+                                    "seed %d batch %d case %d%n%s"
+                                            .formatted(seed, batch, i, difference));
+                        }
+                    }
+                }
+                cases += count;
+            }
+        }
+    }
+
+    long cases() {
+        return cases;
+    }
+
+    /** How many ended in a fault. */
+    long faults() {
+        return faults;
+    }
+
+    long differences() {
+        return differences;
+    }
+
+    /** Operations seen, with cases and differences of each. */
+    Map<Op, long[]> counts() {
+        return counts;
+    }
+}
