@@ -90,6 +90,9 @@ public final class Mmu {
      */
     public boolean nonCanonical;
 
+    /** Data breakpoints are enabled: see {@link Watchpoints}. */
+    private boolean watching;
+
     /** The running block is a single instruction, so it may modify its own page. */
     public boolean alone;
 
@@ -141,6 +144,15 @@ public final class Mmu {
             context = smap && (cpu.flags.system & Flags.AC) == 0 ? SUPERVISOR : SUPERVISOR_AC;
         }
         tlb = contexts[context];
+    }
+
+    /** After a change of the debug registers. */
+    public void updateWatch() {
+        boolean armed = Watchpoints.armed(cpu);
+        if (armed || watching) {
+            watching = armed;
+            flushAll();
+        }
     }
 
     /** Drops everything, global entries too. */
@@ -275,6 +287,9 @@ public final class Mmu {
 
     private long readSlow(long linear, int sizeBytes, int ctx) {
         int inPage = 4096 - (int) (linear & 0xFFF);
+        if (watching) {
+            Watchpoints.check(cpu, linear, sizeBytes, false);
+        }
         if (sizeBytes > inPage) {
             checkLastByte(linear, sizeBytes);
             long low = readSplit(linear, inPage, ctx);
@@ -414,6 +429,9 @@ public final class Mmu {
     private void writeSlow(long linear, int sizeBytes, long value, int ctx) {
         checkLastByte(linear, sizeBytes);
         int inPage = 4096 - (int) (linear & 0xFFF);
+        if (watching) {
+            Watchpoints.check(cpu, linear, sizeBytes, true);
+        }
         long physical = translate(linear, PageWalker.WRITE, ctx);
         checkSelfModification(physical);
         if (sizeBytes > inPage) {
@@ -440,6 +458,9 @@ public final class Mmu {
      */
     public boolean compareAndSet(long linear, int sizeBytes, long expected, long value) {
         int inPage = 4096 - (int) (linear & 0xFFF);
+        if (watching) {
+            Watchpoints.check(cpu, linear, sizeBytes, true);
+        }
         long physical = translate(linear, PageWalker.WRITE, context);
         checkSelfModification(physical);
         long offset = ram.memory.offsetOf(physical, Math.min(sizeBytes, inPage));
@@ -523,6 +544,9 @@ public final class Mmu {
         long page = physical & PAGE_MASK;
         long offset = ram.memory.offsetOf(page, 4096);
         if (offset < 0 || (apicPage != null && apicPage.claims(page))) {
+            return;
+        }
+        if (watching && Watchpoints.inPage(cpu, linear)) {
             return;
         }
         int backingPage = (int) (offset >>> 12);

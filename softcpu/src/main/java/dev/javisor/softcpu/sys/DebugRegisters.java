@@ -3,6 +3,7 @@ package dev.javisor.softcpu.sys;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.core.GuestFault;
+import dev.javisor.softcpu.core.Watchpoints;
 import dev.javisor.softcpu.decode.Insn;
 
 /**
@@ -28,7 +29,6 @@ public final class DebugRegisters {
 
     // R/W fields of DR7.
     private static final int EXECUTE = 0;
-    private static final int WRITE = 1;
     private static final int IO = 2;
 
     private DebugRegisters() {}
@@ -68,6 +68,7 @@ public final class DebugRegisters {
                     case 7 -> dr7(value);
                     default -> value;
                 };
+        cpu.mmu.updateWatch();
     }
 
     static long dr6(long value) {
@@ -83,32 +84,12 @@ public final class DebugRegisters {
         return (cpu.dr[7] & 0xFF) != 0;
     }
 
-    /** Whether any breakpoint on data is enabled, so that accesses must be looked at. */
-    public static boolean armedForData(Cpu cpu) {
-        long dr7 = cpu.dr[7];
-        for (int n = 0; n < 4; n++) {
-            if (enabled(dr7, n) && (type(dr7, n) & 1) != 0) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     private static boolean enabled(long dr7, int n) {
         return (dr7 & (3L << (2 * n))) != 0;
     }
 
     private static int type(long dr7, int n) {
         return (int) (dr7 >>> (16 + 4 * n)) & 3;
-    }
-
-    private static int length(long dr7, int n) {
-        return switch ((int) (dr7 >>> (18 + 4 * n)) & 3) {
-            case 0 -> 1;
-            case 1 -> 2;
-            case 2 -> 8;
-            default -> 4;
-        };
     }
 
     /**
@@ -134,20 +115,6 @@ public final class DebugRegisters {
         }
     }
 
-    /** At a data access: remembers breakpoints it meets, for a trap after the instruction. */
-    public static void checkData(Cpu cpu, long linear, int sizeBytes, boolean write) {
-        long dr7 = cpu.dr[7];
-        for (int n = 0; n < 4; n++) {
-            int type = type(dr7, n);
-            if (enabled(dr7, n)
-                    && (type & 1) != 0
-                    && (write || type != WRITE)
-                    && overlaps(cpu.dr[n], length(dr7, n), linear, sizeBytes)) {
-                cpu.pendingDebug |= 1 << n;
-            }
-        }
-    }
-
     /** At a port access; needs CR4.DE. */
     static void checkPort(Cpu cpu, int port, int sizeBytes) {
         long dr7 = cpu.dr[7];
@@ -157,16 +124,11 @@ public final class DebugRegisters {
         for (int n = 0; n < 4; n++) {
             if (enabled(dr7, n)
                     && type(dr7, n) == IO
-                    && overlaps(cpu.dr[n], length(dr7, n), port, sizeBytes)) {
+                    && Watchpoints.overlaps(
+                            cpu.dr[n], Watchpoints.length(dr7, n), port, sizeBytes)) {
                 cpu.pendingDebug |= 1 << n;
             }
         }
-    }
-
-    /** Breakpoints cover an aligned range of their length. */
-    private static boolean overlaps(long breakpoint, int length, long address, int sizeBytes) {
-        long start = breakpoint & -length;
-        return address < start + length && start < address + sizeBytes;
     }
 
     /**

@@ -37,6 +37,8 @@ public final class Interrupts {
      * @return false on a triple fault
      */
     public static boolean deliverFault(Cpu cpu, int vector, int errorCode) {
+        // An instruction that faults has met no data breakpoints.
+        cpu.pendingDebug = 0;
         return deliver(cpu, vector, errorCode, Source.EXCEPTION);
     }
 

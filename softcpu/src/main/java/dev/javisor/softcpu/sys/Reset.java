@@ -87,6 +87,7 @@ public final class Reset {
         cpu.nmiMasked = false;
         cpu.owedVector = -1;
         cpu.pendingDebug = 0;
+        cpu.mmu.updateWatch();
         cpu.mmu.flushAll();
         cpu.updateMode();
     }

@@ -122,6 +122,7 @@ public final class StateCodec {
         platform.setTaskPriorityClass((int) state.cr8());
         platform.msrs().restore(msrs);
         loadEvents(cpu, platform, state);
+        cpu.mmu.updateWatch();
         cpu.mmu.flushAll();
         loadPdptes(cpu);
         cpu.updateMode();

@@ -8,6 +8,7 @@ import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Seg;
+import dev.javisor.softcpu.core.Watchpoints;
 import org.junit.jupiter.api.Test;
 
 class ControlRegistersTest {
@@ -190,13 +191,13 @@ class ControlRegistersTest {
         cpu.dr[0] = 0x1002;
         cpu.dr[1] = 0x2000;
         cpu.dr[7] = 0x400 | 3 | 3 << 2 | 0xDL << 16 | 0xBL << 20; // 4-byte write; 8-byte access
-        DebugRegisters.checkData(cpu, 0x1003, 1, false);
+        Watchpoints.check(cpu, 0x1003, 1, false);
         assertThat(cpu.pendingDebug).as("write only").isZero();
-        DebugRegisters.checkData(cpu, 0x0FFE, 2, true);
+        Watchpoints.check(cpu, 0x0FFE, 2, true);
         assertThat(cpu.pendingDebug).isZero();
-        DebugRegisters.checkData(cpu, 0x0FFE, 4, true);
+        Watchpoints.check(cpu, 0x0FFE, 4, true);
         assertThat(DebugRegisters.takePending(cpu, false)).isEqualTo(1);
-        DebugRegisters.checkData(cpu, 0x2007, 1, false);
+        Watchpoints.check(cpu, 0x2007, 1, false);
         assertThat(DebugRegisters.takePending(cpu, true)).isEqualTo(2 | DebugRegisters.DR6_BS);
     }
 
