@@ -7,6 +7,7 @@ package dev.javisor.cli;
 enum TraceCategory {
     block,
     boot,
+    cpu,
     exits,
     virtio,
     vmm

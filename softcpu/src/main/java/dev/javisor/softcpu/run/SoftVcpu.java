@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One vCPU of the software CPU. */
 final class SoftVcpu implements Vcpu {
-    private static final System.Logger LOG = System.getLogger("dev.javisor.softcpu");
+    private static final System.Logger LOG = System.getLogger("dev.javisor.cpu");
 
     private final SoftVirtualMachine vm;
     private final Cpu cpu;

@@ -15,7 +15,8 @@ final class Qemu {
     static String version() throws IOException, InterruptedException {
         try {
             Process process = new ProcessBuilder(PROGRAM, "--version").start();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            String text =
+                    new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             process.waitFor();
             return text.lines().findFirst().orElse("");
         } catch (IOException e) {
