@@ -17,6 +17,9 @@ final class ConsoleStreams implements AutoCloseable {
     private final VmConsole console;
     private final List<Thread> threads = new ArrayList<>();
 
+    /** The guest wrote to its terminal: somebody there uses it. */
+    private volatile boolean terminalUsed;
+
     /**
      * @param device closed before {@link #close}: that ends the threads
      */
@@ -59,10 +62,24 @@ final class ConsoleStreams implements AutoCloseable {
 
     private void deliver(ConsolePort port, byte[] chunk, int count) {
         if (port.isConsole()) {
+            terminalUsed = true;
             console.consoleOutput(chunk, 0, count);
         } else {
             console.portOutput(port.name(), chunk, 0, count);
         }
+    }
+
+    /**
+     * Whether the guest uses its terminal. That a driver has it open says nothing: Linux's does as
+     * soon as it is loaded.
+     */
+    boolean isTerminalUsed() {
+        return terminalUsed;
+    }
+
+    /** The machine was reset. */
+    void forget() {
+        terminalUsed = false;
     }
 
     /** Whether bytes of the guest wait for a thread. */

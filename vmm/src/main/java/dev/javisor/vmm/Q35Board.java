@@ -133,6 +133,7 @@ final class Q35Board implements AutoCloseable {
 
         // In this order at a reset: first what drives interrupt lines, then what they lead to.
         resets.add(pci::reset);
+        resets.add(virtio::reset);
         onReset(pit.state(), pit::restore);
         onReset(hpet.state(), hpet::restore);
         onReset(serial.state(), serial::restore);

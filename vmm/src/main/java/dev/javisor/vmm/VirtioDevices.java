@@ -72,14 +72,19 @@ final class VirtioDevices implements AutoCloseable {
         transports.forEach(transport -> transport.endpoint().resume());
     }
 
+    /** The machine was reset; the devices by their bus. */
+    void reset() {
+        streams.forget();
+    }
+
     void resize(int columns, int rows) {
         console.resize(columns, rows);
     }
 
-    /** Types into the virtio console. False if no driver has it open. */
+    /** Types into the virtio console. False if the guest does not use it. */
     boolean terminalInput(byte[] bytes, int offset, int length) throws InterruptedException {
         ConsolePort terminal = console.ports().getFirst();
-        if (!terminal.isGuestOpen()) {
+        if (!terminal.isGuestOpen() || !streams.isTerminalUsed()) {
             return false;
         }
         write(terminal, bytes, offset, length);

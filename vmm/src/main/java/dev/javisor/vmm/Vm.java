@@ -276,8 +276,8 @@ public final class Vm implements AutoCloseable {
     }
 
     /**
-     * Types into the guest's terminal: the virtio console once the guest uses it, else the first
-     * serial port. Waits as {@link #serialInput}.
+     * Types into the guest's terminal: the virtio console once the guest has written to it, else
+     * the first serial port. Waits as {@link #serialInput}.
      */
     public void consoleInput(byte[] bytes, int offset, int length) throws InterruptedException {
         board.consoleInput(bytes, offset, length);
