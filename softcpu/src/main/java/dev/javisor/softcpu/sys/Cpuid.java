@@ -74,6 +74,7 @@ public final class Cpuid {
                     Feature.RDTSCP,
                     Feature.LONG_MODE,
                     Feature.INVARIANT_TSC,
+                    Feature.XSAVE_ERROR_POINTERS,
                     Feature.SSB_NO,
                     Feature.LFENCE_SERIALIZING,
                     Feature.NULL_SELECTOR_CLEARS_BASE,
