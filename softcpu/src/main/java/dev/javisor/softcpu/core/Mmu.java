@@ -312,6 +312,7 @@ public final class Mmu {
     /** An access that ends beyond the canonical range faults before any translation. */
     private void checkLastByte(long linear, int sizeBytes) {
         if (cpu.long64 && !cpu.isCanonical(linear + sizeBytes - 1)) {
+            nonCanonical = true;
             throw cpu.fault(GuestFault.GP, 0);
         }
     }

@@ -1,5 +1,6 @@
 package dev.javisor.oracle;
 
+import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
 import java.lang.foreign.MemorySegment;
@@ -67,29 +68,27 @@ final class CaseGenerator {
         long cs = mode == 64 ? OracleLayout.CS_64 : OracleLayout.CS_32;
         shared.set(LONG, at + OracleLayout.SELECTORS, cs | (long) OracleLayout.SS_USER << 48);
         shared.set(LONG, at + OracleLayout.POOL_OFFSET, poolOffset);
-        shared.set(LONG, at + OracleLayout.CODE_ADDRESS, ip);
+        long codeInFile = OracleLayout.SHARED + OracleLayout.CODE_IN_FILE;
+        shared.set(LONG, at + OracleLayout.CODE_ADDRESS, codeInFile + (ip & 0xFFF));
         MemorySegment.copy(
                 generator.code, 0, shared, ValueLayout.JAVA_BYTE, at + OracleLayout.CODE_BYTES, 16);
         FloatingState.write(shared, at + OracleLayout.FX, random);
     }
 
     /**
-     * Whether a branch leads into the instruction itself or the runner, where something else than
-     * an INT3 or a fault would follow: software tells.
+     * Whether the case would touch the runner's own pages, or a branch leads into them or into the
+     * instruction itself, where something else than an INT3 or a fault would follow: software
+     * tells.
      */
     private boolean runsElsewhere(long at, long ip) {
-        if (generator.insn.op.family() != Op.Family.BRANCH) {
-            return false;
-        }
         preview.load(shared, at);
-        if (preview.execute() >= 0) {
-            return false;
+        int vector = preview.execute();
+        if (vector >= 0) {
+            return vector == GuestFault.PF && OracleLayout.isRunner(preview.cpu.cr2);
         }
         long target = preview.cpu.rip;
         boolean own = target >= ip - 1 && target < ip + 16 && target != generator.insn.nextIp;
-        long inImage = target - OracleLayout.IMAGE;
-        boolean high = target >>> 40 != 0 && target > 0;
-        return own || high || (inImage >= -16 && inImage < OracleLayout.IMAGE_BYTES);
+        return own || OracleLayout.isRunner(target);
     }
 
     /** Sets the registers. */

@@ -49,12 +49,22 @@ final class Leeway {
             return false;
         }
         return switch (in.op) {
+            // DEVIATION: with a memory operand it decides between #GP and #SS for both accesses.
+            case PUSH, POP, CALL -> trap == GuestFault.SS && CaseGenerator.hasMemory(in);
             // AMD's take misaligned memory operands here.
             case SHA1RNDS4, SHA1NEXTE, SHA1MSG1, SHA1MSG2, SHA256RNDS2, SHA256MSG1, SHA256MSG2 ->
                     true;
             // MXCSR bit 17 exists on AMD's (misaligned SSE mode) and is reserved on Intel's.
             case LDMXCSR -> true;
             default -> false;
+        };
+    }
+
+    /** Bits of the x87 status word that need not agree: C1, which AMD's FCOMI leaves. */
+    static int statusWord(Insn in) {
+        return switch (in.op) {
+            case FCOMI, FCOMIP, FUCOMI, FUCOMIP -> 1 << 9;
+            default -> 0;
         };
     }
 }

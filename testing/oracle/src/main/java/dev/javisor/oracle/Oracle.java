@@ -43,7 +43,11 @@ final class Oracle {
                 for (int i = 0; i < count; i++) {
                     generator.write(i, random);
                 }
-                silicon.run(count);
+                try {
+                    silicon.run(count);
+                } catch (IOException e) {
+                    throw new IOException("seed %d batch %d".formatted(seed, batch), e);
+                }
                 for (int i = 0; i < count; i++) {
                     String difference = comparison.compare(i);
                     long[] count0 = counts.computeIfAbsent(comparison.op(), op -> new long[2]);

@@ -6,6 +6,7 @@ package dev.javisor.oracle;
  * <pre>
  * shared file  0        number of cases in this batch, 8 bytes
  *              0x1000   pool of random bytes: the data page starts as 4 KiB of it
+ *              ...      the code page
  *              CASES    BATCH records of CASE_BYTES
  *              RESULTS  BATCH records of RESULT_BYTES
  * </pre>
@@ -18,7 +19,9 @@ final class OracleLayout {
 
     static final int IMAGE_BYTES = 0x40000;
 
-    /** One page of 0xCC, executable and writable: the instruction under test. */
+    /**
+     * One page of 0xCC with the instruction under test: a page of the shared file, read-only here.
+     */
     static final int CODE = 0x1000_0000;
 
     /** One page, neighbours unmapped. */
@@ -31,7 +34,8 @@ final class OracleLayout {
 
     static final int POOL = 0x1000;
     static final int POOL_BYTES = 0x10000;
-    static final int CASES = POOL + POOL_BYTES + PAGE;
+    static final int CODE_IN_FILE = POOL + POOL_BYTES + PAGE;
+    static final int CASES = CODE_IN_FILE + PAGE;
     static final int CASE_BYTES = 1024;
     static final int RESULTS = CASES + BATCH * CASE_BYTES;
     static final int RESULT_BYTES = 1024 + PAGE;
@@ -48,6 +52,8 @@ final class OracleLayout {
 
     // A case only.
     static final int POOL_OFFSET = 152;
+
+    /** Where the runner writes the instruction: in its view of the shared file. */
     static final int CODE_ADDRESS = 160;
 
     /** 16 bytes, padded with 0xCC. */
@@ -75,5 +81,18 @@ final class OracleLayout {
     static final int CS_32 = 0x23;
     static final int SS_USER = 0x2B;
 
+    /** Linux's TASK_SIZE_MAX with 4-level paging. */
+    static final long USER_END = 0x7FFF_FFFF_F000L;
+
     private OracleLayout() {}
+
+    /** Whether the address is in pages that only the runner has: image, file, stack, vDSO. */
+    static boolean isRunner(long address) {
+        long image = address - IMAGE;
+        long file = address - SHARED;
+        boolean stack = address >>> 40 != 0 && address > 0 && address < USER_END;
+        return stack
+                || (image >= -16 && image < IMAGE_BYTES)
+                || (file >= -16 && file < SHARED_BYTES);
+    }
 }

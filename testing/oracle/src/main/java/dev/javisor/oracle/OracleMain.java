@@ -16,6 +16,7 @@ public final class OracleMain {
                     Family.DECIMAL,
                     Family.BRANCH,
                     Family.STRING,
+                    Family.X87,
                     Family.SSE,
                     Family.CRYPTO,
                     Family.STATE);

@@ -52,12 +52,11 @@ final class RunnerImage {
         at("xor edx, edx", 0x31, 0xD2);
         call(2); // open
         at("mov r8, rax", 0x49, 0x89, 0xC0);
-        mmap(OracleLayout.SHARED, OracleLayout.SHARED_BYTES, 3, 0x11); // shared, fixed
+        mmap(OracleLayout.SHARED, OracleLayout.SHARED_BYTES, 3, 0x11, 0); // shared, fixed
+        mmap(OracleLayout.CODE, OracleLayout.PAGE, 5, 0x11, OracleLayout.CODE_IN_FILE);
         at("mov r8, -1", 0x49, 0xC7, 0xC0, 0xFF, 0xFF, 0xFF, 0xFF);
-        mmap(OracleLayout.CODE, OracleLayout.PAGE, 7, 0x32); // private, anonymous, fixed
-        at("mov r8, -1", 0x49, 0xC7, 0xC0, 0xFF, 0xFF, 0xFF, 0xFF);
-        mmap(OracleLayout.DATA, OracleLayout.PAGE, 3, 0x32);
-        movEdi(OracleLayout.CODE);
+        mmap(OracleLayout.DATA, OracleLayout.PAGE, 3, 0x32, 0); // private, anonymous, fixed
+        movEdi(OracleLayout.SHARED + OracleLayout.CODE_IN_FILE);
         at("mov al, 0xCC", 0xB0, 0xCC);
         movEcx(OracleLayout.PAGE);
         at("rep stosb", 0xF3, 0xAA);
@@ -187,13 +186,13 @@ final class RunnerImage {
         call(systemCall);
     }
 
-    /** R8 is the file; offset 0. */
-    private void mmap(int address, int bytes, int protection, int flags) {
+    /** R8 is the file; the kernel keeps it. */
+    private void mmap(int address, int bytes, int protection, int flags, int offset) {
         movEdi(address);
         movEsi(bytes);
         immediate("mov edx, protection", protection, 0xBA);
         immediate("mov r10d, flags", flags, 0x41, 0xBA);
-        at("xor r9d, r9d", 0x45, 0x31, 0xC9);
+        immediate("mov r9d, offset", offset, 0x41, 0xB9);
         call(9);
     }
 
@@ -270,7 +269,8 @@ final class RunnerImage {
         }
         file.putLong(INDEX - OracleLayout.IMAGE, -1);
         file.position(ALT_STACK - OracleLayout.IMAGE); // stack_t
-        file.putLong(STACK).putLong(0).putLong(STACK_BYTES);
+        // SS_AUTODISARM: the stack is the handler's even where the case's RSP points into it.
+        file.putLong(STACK).putLong(0x8000_0000L).putLong(STACK_BYTES);
         file.position(ACTION - OracleLayout.IMAGE); // struct kernel_sigaction
         int handler = addressOf("handler");
         // SIGINFO | ONSTACK | RESTORER | NODEFER; the restorer is never returned to.

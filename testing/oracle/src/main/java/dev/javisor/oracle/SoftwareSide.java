@@ -60,7 +60,7 @@ final class SoftwareSide {
         memory.set(LONG, PDPT, DIRECTORY | ENTRY);
         memory.set(LONG, DIRECTORY + (OracleLayout.CODE >>> 21) * 8, CODE_TABLE | ENTRY);
         memory.set(LONG, DIRECTORY + (OracleLayout.DATA >>> 21) * 8, DATA_TABLE | ENTRY);
-        memory.set(LONG, CODE_TABLE, CODE_PAGE | ENTRY);
+        memory.set(LONG, CODE_TABLE, CODE_PAGE | ENTRY & ~2);
         memory.set(LONG, DATA_TABLE, DATA_PAGE | ENTRY | Long.MIN_VALUE);
         memory.asSlice(CODE_PAGE, 4096).fill((byte) 0xCC);
         cpu.cr0 = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_ET | Cpu.CR0_NE | Cpu.CR0_WP | Cpu.CR0_PG;
@@ -157,15 +157,21 @@ final class SoftwareSide {
         } catch (GuestFault fault) {
             cpu.rip = in.ip;
             errorCode = fault.errorCode();
-            return fault.vector();
+            boolean stack = cpu.mmu.nonCanonical && usesStack();
+            cpu.mmu.nonCanonical = false;
+            // As the run loop delivers it.
+            return stack && fault.vector() == GuestFault.GP ? GuestFault.SS : fault.vector();
         }
     }
 
     /** Whether the instruction accesses memory through SS. */
-    boolean usesStack() {
+    private boolean usesStack() {
+        if (CaseGenerator.hasMemory(insn)) {
+            return insn.seg == Seg.SS;
+        }
         return switch (insn.op) {
             case PUSH, POP, PUSHF, POPF, ENTER, LEAVE, CALL, RET -> true;
-            default -> CaseGenerator.hasMemory(insn) && insn.seg == Seg.SS;
+            default -> false;
         };
     }
 
