@@ -84,6 +84,15 @@ final class SoftFloat {
     long hi;
     long lo;
 
+    // Working numbers of the transcendental functions.
+    final Wide wideX = new Wide();
+    final Wide wideSquare = new Wide();
+    final Wide wideResult = new Wide();
+    final Wide wideCosine = new Wide();
+    final Wide wideRest = new Wide();
+    final Wide wideQuotient = new Wide();
+    final Wide wideTemp = new Wide();
+
     SoftFloat() {}
 
     // ------------------------------------------------------------------ unpacking
