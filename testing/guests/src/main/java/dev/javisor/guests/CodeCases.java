@@ -82,7 +82,7 @@ final class CodeCases {
     /** vCPU 0 patches a function that vCPU 1 calls; the flag is the synchronization. */
     private static void cross(Testbed bed) {
         long page = 0x100000;
-        int rounds = 300;
+        int rounds = 100;
         bed.memory.write(page, new Asm(64, page).mov(RAX, 0).ret().assemble());
         long flag = DATA;
         long done = DATA + 64;

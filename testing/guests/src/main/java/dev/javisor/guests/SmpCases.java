@@ -128,7 +128,7 @@ final class SmpCases {
             a.aluMem(Alu.CMP, 4, abs(DATA + 0x3040), R8).jcc(Cond.NE, "bad");
             a.label("fine");
             meet(a, DATA + 0x2080, "third");
-            a.inc(8, R8).aluImm(Alu.CMP, 8, R8, 3000).jcc(Cond.BE, "loop").exit(1);
+            a.inc(8, R8).aluImm(Alu.CMP, 8, R8, 1000).jcc(Cond.BE, "loop").exit(1);
             a.label("bad").exit(0xBAD);
             sides[i] = a;
         }
