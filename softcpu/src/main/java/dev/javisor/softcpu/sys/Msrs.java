@@ -142,7 +142,8 @@ public final class Msrs {
         Arrays.fill(values, 0);
         values[storedIndex(PAT)] = PAT_DEFAULT;
         values[storedIndex(0x1A0)] = 1; // fast strings
-        values[storedIndex(0xC0011029)] = 2; // LFENCE is serializing
+        values[storedIndex(0xC0010015)] = 1 << 24; // HWCR: the TSC counts at the P0 frequency
+        values[storedIndex(0xC0011029)] = 2; // DE_CFG: LFENCE is serializing
         cpu.star = 0;
         cpu.lstar = 0;
         cpu.cstar = 0;
