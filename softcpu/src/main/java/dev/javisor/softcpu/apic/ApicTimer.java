@@ -21,6 +21,9 @@ final class ApicTimer {
      */
     static final long MIN_PERIOD_NANOS = 50_000;
 
+    /** The host timer is armed at most this far ahead, and again then: sums do not overflow. */
+    private static final long HORIZON_NANOS = 3_600_000_000_000L;
+
     private final Tsc tsc;
     private final GuestClock clock;
     private final Runnable fire;
@@ -51,8 +54,8 @@ final class ApicTimer {
         }
         long now = clock.nanos();
         if (now < deadlineNanos) {
-            // An earlier deadline than the current one: the timer was moved meanwhile.
-            timer.arm(clock.deadline(deadlineNanos));
+            // An earlier deadline than the current one: the timer was moved, or beyond the horizon.
+            armHost(now);
             return;
         }
         if (mode == PERIODIC) {
@@ -61,7 +64,7 @@ final class ApicTimer {
             if (deadlineNanos <= now) {
                 deadlineNanos = now + period - (now - deadlineNanos) % period;
             }
-            timer.arm(clock.deadline(deadlineNanos));
+            armHost(now);
         } else {
             armed = false;
             tscDeadline = 0;
@@ -82,7 +85,11 @@ final class ApicTimer {
     private void arm(long guestNanos) {
         deadlineNanos = guestNanos;
         armed = true;
-        timer.arm(clock.deadline(guestNanos));
+        armHost(clock.nanos());
+    }
+
+    private void armHost(long now) {
+        timer.arm(clock.deadline(Math.min(deadlineNanos, now + HORIZON_NANOS)));
     }
 
     private void disarm() {
@@ -162,10 +169,14 @@ final class ApicTimer {
         }
     }
 
-    /** The time-stamp counter was moved. */
-    synchronized void tscMoved() {
-        if (mode == TSC_DEADLINE && tscDeadline != 0) {
-            setTscDeadline(tscDeadline);
+    /** The time-stamp counter or the guest clock was moved. */
+    synchronized void clockMoved() {
+        if (mode == TSC_DEADLINE) {
+            if (tscDeadline != 0) {
+                setTscDeadline(tscDeadline);
+            }
+        } else if (armed) {
+            armHost(clock.nanos());
         }
     }
 

@@ -76,6 +76,9 @@ public final class LocalApic implements Mmu.ApicPage {
     /** An ExtINT message (not the wire) waits. */
     private volatile boolean externalMessage;
 
+    /** A paravirtual kick that has not ended a halt yet. */
+    private volatile boolean kicked;
+
     public LocalApic(Cpu cpu, ApicFabric fabric, Tsc tsc) {
         this.cpu = cpu;
         this.fabric = fabric;
@@ -126,6 +129,7 @@ public final class LocalApic implements Mmu.ApicPage {
         icrLow = 0;
         icrHigh = 0;
         externalMessage = false;
+        kicked = false;
     }
 
     /** Stops the timer for good. */
@@ -257,9 +261,22 @@ public final class LocalApic implements Mmu.ApicPage {
         }
     }
 
-    /** Makes the vCPU look for work: a paravirtual kick. */
-    public void wake() {
+    /** Ends the current or the next halt, whatever RFLAGS.IF is: KVM_HC_KICK_CPU. */
+    public void kick() {
+        kicked = true;
         cpu.request(Cpu.REQUEST_INTERRUPT);
+    }
+
+    /** Own thread, halted: whether a {@link #kick} ends this halt. */
+    public boolean takeKick() {
+        boolean taken = kicked;
+        kicked = false;
+        return taken;
+    }
+
+    /** Whether the next halt ends at once. */
+    public boolean isKicked() {
+        return kicked;
     }
 
     // ------------------------------------------------------------------ taking, own thread
@@ -378,9 +395,9 @@ public final class LocalApic implements Mmu.ApicPage {
         recheck();
     }
 
-    /** The time-stamp counter was moved: a deadline in ticks is now at another time. */
-    public void tscMoved() {
-        timer.tscMoved();
+    /** The time-stamp counter or the guest clock was moved: deadlines are at other host times. */
+    public void clockMoved() {
+        timer.clockMoved();
     }
 
     public long tscDeadline() {

@@ -74,7 +74,13 @@ public final class GuestClock {
 
     /** The first guest time at which {@code ticks} ticks have passed, to a nanosecond or two. */
     public long nanosOf(long ticks) {
-        return nanosPerTick == 0 ? ticks : scale(ticks, nanosPerTick) + 1;
+        if (nanosPerTick == 0) {
+            return ticks;
+        }
+        long nanos = scale(ticks, nanosPerTick);
+        // Far beyond any uptime, at TSC frequencies below 1 GHz, the product may not fit.
+        boolean fits = Math.unsignedMultiplyHigh(ticks, nanosPerTick) >>> 31 == 0;
+        return fits ? nanos + 1 : Long.MAX_VALUE;
     }
 
     private static long scale(long value, long factor) {

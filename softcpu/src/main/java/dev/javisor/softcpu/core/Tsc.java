@@ -52,9 +52,9 @@ public final class Tsc {
         adjust += delta;
     }
 
-    /** Guest time at which the counter reaches {@code value}. */
+    /** Guest time at which the counter reaches {@code value}, which is ahead (unsigned). */
     public long clockNanosOf(long value) {
         long ticks = value - offset;
-        return ticks < 0 ? 0 : clock.nanosOf(ticks);
+        return ticks < 0 ? Long.MAX_VALUE : clock.nanosOf(ticks);
     }
 }

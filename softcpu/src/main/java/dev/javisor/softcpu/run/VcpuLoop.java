@@ -75,8 +75,11 @@ final class VcpuLoop {
                     return ExitReason.SHUTDOWN;
                 }
                 if (cpu.halted) {
-                    idle();
-                    continue;
+                    if (!apic.takeKick()) {
+                        idle();
+                        continue;
+                    }
+                    cpu.halted = false;
                 }
                 if (mustStep()) {
                     if (!stepAlone()) {

@@ -30,6 +30,7 @@ public final class Cpuid {
     private static final int KVM_CLOCKSOURCE = 1;
     private static final int KVM_NOP_IO_DELAY = 1 << 1;
     private static final int KVM_CLOCKSOURCE2 = 1 << 3;
+    private static final int KVM_PV_UNHALT = 1 << 7;
     private static final int KVM_CLOCKSOURCE_STABLE = 1 << 24;
 
     private static final Set<Feature> V1 =
@@ -294,6 +295,7 @@ public final class Cpuid {
                             KVM_CLOCKSOURCE
                                     | KVM_NOP_IO_DELAY
                                     | KVM_CLOCKSOURCE2
+                                    | KVM_PV_UNHALT
                                     | KVM_CLOCKSOURCE_STABLE;
             case MAX_HYPERVISOR_LEAF -> {
                 a = tscKhz;

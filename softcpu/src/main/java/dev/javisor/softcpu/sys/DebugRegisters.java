@@ -22,6 +22,9 @@ public final class DebugRegisters {
 
     static final long DR7_GD = 1 << 13;
 
+    /** In {@link Cpu#pendingDebug}: the instruction entered a handler, which is not stepped. */
+    private static final int NO_STEP = 1 << 30;
+
     private static final long DR6_WRITABLE = 0xE00F;
     private static final long DR6_FIXED = 0xFFFF0FF0L;
     private static final long DR7_WRITABLE = 0xFFFF23FFL;
@@ -138,8 +141,16 @@ public final class DebugRegisters {
      * @param stepped RFLAGS.TF was set before the instruction
      */
     public static int takePending(Cpu cpu, boolean stepped) {
-        int bits = cpu.pendingDebug | (stepped ? DR6_BS : 0);
+        int pending = cpu.pendingDebug;
         cpu.pendingDebug = 0;
-        return bits;
+        boolean step = stepped && (pending & NO_STEP) == 0;
+        return pending & ~NO_STEP | (step ? DR6_BS : 0);
+    }
+
+    /** Before INT n, SYSCALL and the like clear TF: no trap follows at the handler's start. */
+    static void enteringHandler(Cpu cpu) {
+        if ((cpu.flags.system & Flags.TF) != 0) {
+            cpu.pendingDebug |= NO_STEP;
+        }
     }
 }

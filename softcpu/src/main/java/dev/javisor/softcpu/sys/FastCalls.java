@@ -25,6 +25,9 @@ final class FastCalls {
         if (cpu.longModeActive()) {
             cpu.regs[1] = cpu.rip;
             cpu.regs[11] = cpu.flags.rflags() & ~Flags.RF;
+            if ((cpu.sfmask & Flags.TF) != 0) {
+                DebugRegisters.enteringHandler(cpu);
+            }
             cpu.rip = cpu.long64 ? cpu.lstar : cpu.cstar;
             long kept = cpu.flags.rflags() & ~(cpu.sfmask | Flags.RF);
             cpu.flags.setRflags(kept);

@@ -86,6 +86,7 @@ public enum Feature {
 
     /** FXRSTOR and XRSTOR always restore the x87 error pointers. */
     XSAVE_ERROR_POINTERS(0x80000008, Register.EBX, 2),
+
     /** No speculative store bypass: there is no speculation that a guest could see. */
     SSB_NO(0x80000008, Register.EBX, 26),
     LFENCE_SERIALIZING(0x80000021, Register.EAX, 2),

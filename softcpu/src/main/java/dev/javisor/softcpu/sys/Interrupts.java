@@ -78,6 +78,7 @@ public final class Interrupts {
     /** INT n, INT3, INTO (condition already met), INT1. */
     static void software(Cpu cpu, Insn in, int vector, Source source) {
         boolean alone = cpu.mmu.alone;
+        DebugRegisters.enteringHandler(cpu);
         try {
             cpu.mmu.alone = true;
             if (source == Source.SOFTWARE && cpu.virtual8086) {

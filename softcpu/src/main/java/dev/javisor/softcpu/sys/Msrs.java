@@ -278,7 +278,7 @@ public final class Msrs {
 
     private void tscMoved() {
         clock.update();
-        apic.tscMoved();
+        apic.clockMoved();
     }
 
     private GuestFault noSuch(int index) {

@@ -60,15 +60,15 @@ public final class StateCodec {
                         cpu.nmiMasked,
                         cpu.interruptShadow,
                         platform.apic().pendingSipi()),
-                activity(cpu),
+                activity(cpu, platform),
                 platform.timeStampCounter().offset());
     }
 
-    private static Activity activity(Cpu cpu) {
+    private static Activity activity(Cpu cpu, VcpuPlatform platform) {
         if (cpu.waitsForSipi) {
             return Activity.WAIT_FOR_SIPI;
         }
-        return cpu.halted ? Activity.HALTED : Activity.RUNNING;
+        return cpu.halted && !platform.apic().isKicked() ? Activity.HALTED : Activity.RUNNING;
     }
 
     private static Segment segment(Cpu cpu, int seg) {

@@ -50,7 +50,7 @@ public final class VcpuPlatform implements Platform {
     /** After {@link GuestClock#set}: the paravirtual clock's page holds for the new time. */
     public void clockChanged() {
         clock.update();
-        apic.tscMoved();
+        apic.clockMoved();
     }
 
     /** Stops the timer. */
@@ -102,7 +102,7 @@ public final class VcpuPlatform implements Platform {
     public void wake(int apicId) {
         LocalApic target = fabric.apic(apicId);
         if (target != null) {
-            target.wake();
+            target.kick();
         }
     }
 }

@@ -341,6 +341,44 @@ class LocalApicTest {
     }
 
     @Test
+    void timer_deadlineNever_staysArmedWithoutFiring() {
+        Node n = node(0);
+        n.write(0x320, 0x40041);
+        n.tsc.setNow(500);
+        for (long never : new long[] {Long.MAX_VALUE, -1, Long.MIN_VALUE}) {
+            n.apic.setTscDeadline(never);
+            assertThat(time.armedTimers()).isEqualTo(1);
+            time.advance(2 * 3_600_000_000_000L);
+            assertThat(received(n)).isEqualTo(-1);
+            assertThat(n.apic.tscDeadline()).isEqualTo(never);
+        }
+    }
+
+    @Test
+    void timer_clockSetBack_firesAtTheSameGuestTime() {
+        Node n = node(0);
+        n.write(0x3E0, 0xB);
+        n.write(0x320, 0x41);
+        time.advance(10_000);
+        n.write(0x380, 5_000);
+        clock.set(1_000);
+        n.apic.clockMoved();
+        time.advance(13_999);
+        assertThat(received(n)).isEqualTo(-1);
+        time.advance(1);
+        assertThat(received(n)).isEqualTo(0x41);
+    }
+
+    @Test
+    void kick_isKeptUntilTheNextHalt() {
+        node(1).apic.kick();
+        assertThat(node(1).takeRequests()).isEqualTo(Cpu.REQUEST_INTERRUPT);
+        assertThat(node(1).apic.isKicked()).isTrue();
+        assertThat(node(1).apic.takeKick()).isTrue();
+        assertThat(node(1).apic.takeKick()).isFalse();
+    }
+
+    @Test
     void timer_masked_countsButDoesNotInterrupt() {
         Node n = node(0);
         n.write(0x3E0, 0xB);

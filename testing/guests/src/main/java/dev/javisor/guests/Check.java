@@ -1,6 +1,7 @@
 package dev.javisor.guests;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** Expectations of the cases. */
 final class Check {
@@ -19,7 +20,7 @@ final class Check {
         }
     }
 
-    static void same(Object actual, Object expected, String what) {
+    static void same(@Nullable Object actual, @Nullable Object expected, String what) {
         if (!Objects.equals(actual, expected)) {
             throw new ConformanceException("%s: %s, expected %s".formatted(what, actual, expected));
         }

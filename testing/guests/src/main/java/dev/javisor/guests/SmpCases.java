@@ -16,6 +16,7 @@ final class SmpCases {
             List.of(
                     new Case("init-sipi-starts-a-processor", 2, SmpCases::startUp),
                     new Case("ipi-between-processors", 2, SmpCases::ipi),
+                    new Case("paravirtual-kick-ends-a-halt", 2, SmpCases::kick),
                     new Case("litmus-message-passing", 2, SmpCases::messagePassing),
                     new Case("litmus-store-buffer-with-fence", 2, SmpCases::storeBuffer),
                     new Case("litmus-locked-instruction-is-a-fence", 2, SmpCases::lockedFence),
@@ -82,6 +83,25 @@ final class SmpCases {
         bed.load(pong);
         bed.guest.gate(vector, pong.address("handler"), 0);
         both(bed, ping, pong);
+    }
+
+    /** KVM_HC_KICK_CPU reaches a processor that halts with interrupts off, also just before. */
+    private static void kick(Testbed bed) {
+        Asm kicker = new Asm(64, CODE);
+        kicker.mov(R8, 1);
+        kicker.label("loop").store(4, abs(DATA), R8);
+        kicker.mov(RAX, 5).mov(RBX, 0).mov(RCX, 1).bytes(0x0F, 0x01, 0xD9);
+        kicker.test(8, RAX, RAX).jcc(Cond.NE, "unknown");
+        kicker.label("wait").pause().aluMem(Alu.CMP, 4, abs(DATA + 64), R8).jcc(Cond.NE, "wait");
+        kicker.inc(4, R8).aluImm(Alu.CMP, 4, R8, 100).jcc(Cond.BE, "loop").exit(1);
+        kicker.label("unknown").exit(2);
+        Asm waiter = new Asm(64, CODE + 0x1000);
+        waiter.mov(R8, 1).cli();
+        waiter.label("loop").aluMem(Alu.CMP, 4, abs(DATA), R8).jcc(Cond.E, "next");
+        waiter.hlt().jmp("loop");
+        waiter.label("next").store(4, abs(DATA + 64), R8).inc(4, R8);
+        waiter.aluImm(Alu.CMP, 4, R8, 100).jcc(Cond.BE, "loop").exit(1);
+        both(bed, kicker, waiter);
     }
 
     private static void messagePassing(Testbed bed) {
