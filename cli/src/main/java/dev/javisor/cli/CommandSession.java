@@ -124,7 +124,7 @@ final class CommandSession implements VmConsole {
                 explain("the guest's kernel panicked: " + message);
                 yield ExitCodes.GUEST_PANIC;
             }
-            case VmOutcome.DebugExit(int value) -> value & 0xFF;
+            case VmOutcome.DebugExit(int value) -> ExitCodes.ofDebugExit(value);
             case VmOutcome.Reset _ -> {
                 explain("the guest reset itself before its command had ended");
                 yield ExitCodes.GUEST_RESET;

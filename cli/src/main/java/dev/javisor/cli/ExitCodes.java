@@ -43,8 +43,14 @@ final class ExitCodes {
         TIMEOUT + ":--timeout ran out",
         VM_FAILED + ":the virtual machine could not start or failed (guest, disk, memory, host)",
         HANG_UP + ", " + INTERRUPTED + ", 143:ended by a hang-up, by Ctrl-C, by kill",
+        "137:killed",
         OUTPUT_GONE + ":nobody reads the output any more"
     };
 
     private ExitCodes() {}
+
+    /** What QEMU's device of this name does, so that kernels made for it tell the same. */
+    static int ofDebugExit(int value) {
+        return (value << 1 | 1) & 0xFF;
+    }
 }

@@ -84,7 +84,7 @@ final class InteractiveSession implements VmConsole {
                 Sessions.line(streams.err(), "javisor: the guest's kernel panicked: " + message);
                 yield ExitCodes.GUEST_PANIC;
             }
-            case VmOutcome.DebugExit(int value) -> value & 0xFF;
+            case VmOutcome.DebugExit(int value) -> ExitCodes.ofDebugExit(value);
             case VmOutcome.Failed(String message) -> throw new JavisorException(message);
         };
     }

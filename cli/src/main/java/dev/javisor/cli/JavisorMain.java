@@ -67,8 +67,8 @@ public final class JavisorMain {
             String name = line.getCommandSpec().qualifiedName();
             line.getErr()
                     .printf(
-                            "javisor: %s%s (see '%s --help')%n",
-                            oneLine(String.valueOf(e.getMessage())), Suggestions.of(e), name);
+                            "javisor: %s (see '%s --help')%n",
+                            oneLine(Suggestions.explain(e)), name);
             return ExitCodes.USAGE;
         }
 

@@ -42,6 +42,9 @@ final class Launch {
                     .ifPresent(p -> p.onExit().thenRun(() -> System.exit(ExitCodes.HANG_UP)));
         }
         overlay.console("hvc0");
+        if (terminal.isPresent()) {
+            overlay.terminalType(environment.getOrDefault("TERM", ""));
+        }
         Optional<HostTerminal.Size> size = terminal.flatMap(HostTerminal::size);
         size.ifPresent(s -> overlay.terminalSize(s.columns(), s.rows()));
         return new InteractiveSession(streams, terminal)

@@ -12,17 +12,25 @@ final class Suggestions {
 
     private Suggestions() {}
 
-    /** {@code ": did you mean --memory?"}, or nothing where no word is near. */
-    static String of(CommandLine.ParameterException e) {
+    /**
+     * What was wrong with the command line: {@code unknown option '--memry': did you mean
+     * --memory?}, else the exception's own message.
+     */
+    static String explain(CommandLine.ParameterException e) {
         if (!(e instanceof CommandLine.UnmatchedArgumentException unmatched)
                 || unmatched.getUnmatched().isEmpty()) {
-            return "";
+            return String.valueOf(e.getMessage());
         }
         String word = unmatched.getUnmatched().getFirst().replaceFirst("=.*", "");
+        String what = word.startsWith("-") ? "option" : "command";
         CommandLine line = e.getCommandLine();
         List<String> known = new ArrayList<>(line.getCommandSpec().optionsMap().keySet());
         known.addAll(line.getSubcommands().keySet());
-        return nearest(word, known).map(found -> ": did you mean " + found + "?").orElse("");
+        return "unknown %s '%s'%s"
+                .formatted(
+                        what,
+                        word,
+                        nearest(word, known).map(n -> ": did you mean " + n + "?").orElse(""));
     }
 
     static Optional<String> nearest(String word, List<String> known) {

@@ -153,7 +153,8 @@ class CommandLineTest {
                         java.util.Optional.empty(),
                         false,
                         List.of("true"));
-        assertThat(settings.commandLine()).isEqualTo("console=ttyS0 panic=-1 quiet panic=5");
+        assertThat(settings.commandLine())
+                .isEqualTo("console=ttyS0 panic=-1 cryptomgr.notests quiet panic=5");
     }
 
     @Test

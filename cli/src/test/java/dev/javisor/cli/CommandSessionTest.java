@@ -119,7 +119,7 @@ class CommandSessionTest {
 
     @Test
     void guest_usesDebugExit_givesTheStatus() throws InterruptedException {
-        assertThat(run(guest -> guest.end(new VmOutcome.DebugExit(33)))).isEqualTo(33);
+        assertThat(run(guest -> guest.end(new VmOutcome.DebugExit(16)))).isEqualTo(33);
     }
 
     @Test

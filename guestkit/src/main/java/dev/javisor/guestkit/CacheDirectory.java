@@ -30,7 +30,8 @@ final class CacheDirectory {
      */
     static Path standard(Map<String, String> environment, String home) {
         Path xdg = Path.of(environment.getOrDefault("XDG_CACHE_HOME", ""));
-        Path base = xdg.isAbsolute() ? xdg : Path.of(environment.getOrDefault("HOME", home), ".cache");
+        Path base =
+                xdg.isAbsolute() ? xdg : Path.of(environment.getOrDefault("HOME", home), ".cache");
         return base.resolve("javisor");
     }
 

@@ -59,6 +59,14 @@ public final class GuestOverlay {
         return this;
     }
 
+    /** The kind of the person's terminal, as the variable TERM names it; an odd one is dropped. */
+    public GuestOverlay terminalType(String term) {
+        if (term.matches("[a-zA-Z0-9][a-zA-Z0-9+._-]{0,63}")) {
+            config.append("JAVISOR_TERM=").append(term).append('\n');
+        }
+        return this;
+    }
+
     /** The size of the person's terminal, in characters. */
     public GuestOverlay terminalSize(int columns, int rows) {
         config.append("JAVISOR_COLUMNS=%d\nJAVISOR_ROWS=%d\n".formatted(columns, rows));

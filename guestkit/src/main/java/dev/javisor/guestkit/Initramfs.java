@@ -36,6 +36,13 @@ final class Initramfs {
             tmp /tmp tmpfs mode=1777 0 0
             """;
 
+    private static final String INITTAB =
+            """
+            ::once:/lib/javisor/session
+            ::ctrlaltdel:/bin/reboot
+            ::shutdown:/lib/javisor/unmount
+            """;
+
     private static final String PROFILE =
             """
             export PS1='\\w # '
@@ -61,7 +68,9 @@ final class Initramfs {
         }
         cpio.characterDevice("dev/console", 0600, TTY_AUX_MAJOR, 1);
         cpio.characterDevice("dev/null", 0666, MEM_MAJOR, 3);
-        cpio.file("init", 0755, initScript());
+        cpio.file("init", 0755, script("init"));
+        cpio.file("lib/javisor/session", 0755, script("session"));
+        cpio.file("lib/javisor/unmount", 0755, script("unmount"));
         cpio.file("bin/busybox", 0755, busybox);
         for (String applet : BusyboxApplets.names(busybox)) {
             if (!applet.equals("busybox")) {
@@ -73,7 +82,8 @@ final class Initramfs {
         cpio.symlink("usr/bin", "../bin");
         cpio.symlink("usr/sbin", "../bin");
         // Where acpid looks for what to do when the power button is pressed.
-        cpio.file("etc/acpi/PWRF/00000080/poweroff", 0755, "#!/bin/sh\nexec poweroff -f\n");
+        cpio.file("etc/acpi/PWRF/00000080/poweroff", 0755, "#!/bin/sh\npoweroff\n");
+        cpio.file("etc/inittab", 0644, INITTAB);
         cpio.file("etc/fstab", 0644, FSTAB);
         cpio.file("etc/group", 0644, "root:x:0:\n");
         cpio.file("etc/hosts", 0644, "127.0.0.1 localhost javisor\n::1 localhost\n");
@@ -96,17 +106,20 @@ final class Initramfs {
     static byte[] recipe() {
         List<String> parts = new ArrayList<>(MODULES);
         parts.addAll(BUTTON_MODULES);
-        parts.add("2"); // Counts changes of the code above.
+        parts.add("3"); // Counts changes of the code above.
         parts.add(FSTAB);
         parts.add(PROFILE);
-        parts.add(new String(initScript(), StandardCharsets.UTF_8));
+        parts.add(INITTAB);
+        for (String name : List.of("init", "session", "unmount")) {
+            parts.add(new String(script(name), StandardCharsets.UTF_8));
+        }
         return String.join("\0", parts).getBytes(StandardCharsets.UTF_8);
     }
 
-    private static byte[] initScript() {
-        try (InputStream in = Initramfs.class.getResourceAsStream("init")) {
+    private static byte[] script(String name) {
+        try (InputStream in = Initramfs.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new IllegalStateException("the init script is not in the module");
+                throw new IllegalStateException(name + " is not in the module");
             }
             return in.readAllBytes();
         } catch (IOException e) {

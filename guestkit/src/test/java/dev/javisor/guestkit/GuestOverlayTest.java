@@ -49,6 +49,7 @@ class GuestOverlayTest {
     @Test
     void config_everySetting_isAssignmentsForTheShell() throws IOException {
         GuestOverlay overlay = new GuestOverlay().ports().console("hvc0").terminalSize(132, 43);
+        overlay.terminalType("xterm-256color").terminalType("$(reboot)").terminalType("");
         assertThat(files(overlay))
                 .containsOnlyKeys("javisor", "javisor/config")
                 .containsEntry(
@@ -58,6 +59,7 @@ class GuestOverlayTest {
                         JAVISOR_CONSOLE=hvc0
                         JAVISOR_COLUMNS=132
                         JAVISOR_ROWS=43
+                        JAVISOR_TERM=xterm-256color
                         """);
     }
 
