@@ -1,7 +1,10 @@
 package dev.javisor.realguests;
 
+import dev.javisor.guestkit.GuestImages;
+import dev.javisor.guestkit.Progress;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,7 +64,26 @@ final class Javisor {
         }
     }
 
+    /** So that no run but the first tells of its preparations. */
+    private static final class Prepared {
+        static {
+            // In this order: the build replaces the jar that the first line's classes come from.
+            GuestImages.standard().prepare(Progress.NONE);
+            try {
+                HostTools.must(launcher().toString(), "--version");
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("interrupted while javisor is built", e);
+            }
+        }
+
+        static void ensure() {}
+    }
+
     Started start() throws IOException {
+        Prepared.ensure();
         Path out = Files.createTempFile("javisor", ".out");
         Path err = Files.createTempFile("javisor", ".err");
         ProcessBuilder builder = new ProcessBuilder(command);
