@@ -18,6 +18,9 @@ public final class FpUnit {
 
     long r1;
 
+    /** A 256-bit result, or the elements of one. */
+    final long[] words = new long[4];
+
     /** SSE arithmetic: see {@link SseMath#begin}. */
     final SoftFloat sse = new SoftFloat();
 

@@ -77,6 +77,13 @@ final class SoftFloat {
     int bExp;
     long bSig;
 
+    /** The addend of {@link #multiplyAdd}. */
+    int cClass;
+
+    int cSign;
+    int cExp;
+    long cSig;
+
     // Result.
     int kind;
     int sign;
@@ -131,6 +138,14 @@ final class SoftFloat {
     void loadBInteger(int value) {
         fromLong(value);
         toB();
+    }
+
+    /** Operand a becomes operand c. */
+    void holdC() {
+        cClass = aClass;
+        cSign = aSign;
+        cExp = aExp;
+        cSig = aSig;
     }
 
     /** Exchanges the operands. */
@@ -390,6 +405,19 @@ final class SoftFloat {
         };
     }
 
+    /** Rounds to binary16 and packs. */
+    int round16() {
+        if (kind == FINITE) {
+            round(11, -14, 15);
+        }
+        int s = sign << 15;
+        return switch (kind) {
+            case ZERO -> s;
+            case INFINITE -> s | 0x7C00;
+            default -> s | (hi < 0 ? exp + 15 : 0) << 10 | (int) (hi >>> 53) & 0x3FF;
+        };
+    }
+
     /** Rounds to binary32 and packs. */
     int round32() {
         if (kind == FINITE) {
@@ -499,6 +527,75 @@ final class SoftFloat {
                 exp--;
             }
         }
+        return true;
+    }
+
+    /**
+     * a * b + c without rounding in between. The significands have 53 bits at most, so that 128
+     * bits with a jammed last one decide every rounding: where the product is shifted by more than
+     * its spare bits, nothing cancels.
+     */
+    boolean multiplyAdd() {
+        if (!multiply()) {
+            return false;
+        }
+        if (cClass == INFINITE) {
+            if (kind == INFINITE && sign != cSign) {
+                return false;
+            }
+            special(INFINITE, cSign);
+            return true;
+        }
+        if (kind == INFINITE) {
+            return true;
+        }
+        if (cClass == ZERO) {
+            if (kind == ZERO) {
+                special(ZERO, sign == cSign ? sign : rounding == DOWN ? 1 : 0);
+            }
+            return true;
+        }
+        if (kind == ZERO) {
+            finite(cSign, cExp, cSig, 0);
+            return true;
+        }
+        int productSign = sign;
+        boolean productLarger = exp > cExp || (exp == cExp && Long.compareUnsigned(hi, cSig) >= 0);
+        int largeExp = productLarger ? exp : cExp;
+        long largeHigh = productLarger ? hi : cSig;
+        long largeLow = productLarger ? lo : 0;
+        int largeSign = productLarger ? productSign : cSign;
+        if (productLarger) {
+            int difference = exp - cExp;
+            hi = cSig;
+            lo = 0;
+            shiftRightJam(difference);
+        } else {
+            shiftRightJam(cExp - exp);
+        }
+        if (productSign == cSign) {
+            long low = largeLow + lo;
+            long carry = Long.compareUnsigned(low, lo) < 0 ? 1 : 0;
+            long high = largeHigh + hi;
+            boolean out = Long.compareUnsigned(high, hi) < 0;
+            high += carry;
+            out |= carry != 0 && high == 0;
+            finite(largeSign, largeExp, high, low);
+            if (out) {
+                shiftRightJam(1);
+                hi |= 1L << 63;
+                exp++;
+            }
+            return true;
+        }
+        long low = largeLow - lo;
+        long high = largeHigh - hi - (Long.compareUnsigned(largeLow, lo) < 0 ? 1 : 0);
+        if ((high | low) == 0) {
+            special(ZERO, rounding == DOWN ? 1 : 0);
+            return true;
+        }
+        finite(largeSign, largeExp, high, low);
+        normalize();
         return true;
     }
 

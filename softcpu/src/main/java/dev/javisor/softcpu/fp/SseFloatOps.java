@@ -332,56 +332,60 @@ final class SseFloatOps {
         }
     }
 
+    /**
+     * DPPS, DPPD: products, then sums. Each step's exceptions count, and stop it, for all elements
+     * together (SDM 2A, DPPS).
+     */
     private static void dotProduct(Cpu cpu, Insn in) {
         Vectors.loadSecond(cpu, in);
         FpUnit u = cpu.fpu;
         long[] v = cpu.vec;
+        long[] p = u.words;
         int a = Vectors.first(in);
-        boolean single = in.op == Op.DPPS;
-        long a2 = v[a + 2];
-        long a3 = v[a + 3];
-        dotHalf(cpu, in, single, v[a], v[a + 1], u.b0, u.b1);
-        long r0 = u.r0;
-        long r1 = u.r1;
-        if (in.vectorBytes == 32) {
-            dotHalf(cpu, in, single, a2, a3, u.b2, u.b3);
-            Vectors.set(cpu, in, r0, r1);
-            Vectors.setUpper(cpu, in, u.r0, u.r1);
-        } else {
-            Vectors.set(cpu, in, r0, r1);
+        int imm = (int) in.imm;
+        SoftFloat f = SseMath.begin(cpu);
+        if (in.op == Op.DPPD) {
+            p[0] = (imm & 16) != 0 ? SseMath.mul64(f, v[a], u.b0) : 0;
+            p[1] = (imm & 32) != 0 ? SseMath.mul64(f, v[a + 1], u.b1) : 0;
+            SseMath.finish(cpu, f);
+            f = SseMath.begin(cpu);
+            long sum = SseMath.add64(f, p[0], p[1]);
+            SseMath.finish(cpu, f);
+            Vectors.set(cpu, in, (imm & 1) != 0 ? sum : 0, (imm & 2) != 0 ? sum : 0);
+            return;
+        }
+        int words = in.vectorBytes / 8;
+        for (int i = 0; i < words; i++) {
+            long b =
+                    switch (i) {
+                        case 0 -> u.b0;
+                        case 1 -> u.b1;
+                        case 2 -> u.b2;
+                        default -> u.b3;
+                    };
+            long x = v[a + i];
+            int chosen = imm >> (4 + 2 * (i & 1));
+            int low = (chosen & 1) != 0 ? SseMath.mul32(f, (int) x, (int) b) : 0;
+            int high = (chosen & 2) != 0 ? SseMath.mul32(f, (int) (x >>> 32), (int) (b >>> 32)) : 0;
+            p[i] = Packed.join(low, high);
+        }
+        SseMath.finish(cpu, f);
+        f = SseMath.begin(cpu);
+        for (int i = 0; i < words; i++) {
+            p[i] = SseMath.add32(f, (int) p[i], (int) (p[i] >>> 32));
+        }
+        SseMath.finish(cpu, f);
+        f = SseMath.begin(cpu);
+        int sum = SseMath.add32(f, (int) p[0], (int) p[1]);
+        int upper = words == 4 ? SseMath.add32(f, (int) p[2], (int) p[3]) : 0;
+        SseMath.finish(cpu, f);
+        Vectors.set(cpu, in, spread(sum, imm), spread(sum, imm >> 2));
+        if (words == 4) {
+            Vectors.setUpper(cpu, in, spread(upper, imm), spread(upper, imm >> 2));
         }
     }
 
-    /** Products, then sums: each step's exceptions count (SDM 2A, DPPS). */
-    private static void dotHalf(
-            Cpu cpu, Insn in, boolean single, long a0, long a1, long b0, long b1) {
-        FpUnit u = cpu.fpu;
-        int imm = (int) in.imm;
-        SoftFloat f = SseMath.begin(cpu);
-        if (!single) {
-            long p0 = (imm & 16) != 0 ? SseMath.mul64(f, a0, b0) : 0;
-            long p1 = (imm & 32) != 0 ? SseMath.mul64(f, a1, b1) : 0;
-            SseMath.finish(cpu, f);
-            f = SseMath.begin(cpu);
-            long sum = SseMath.add64(f, p0, p1);
-            SseMath.finish(cpu, f);
-            u.r0 = (imm & 1) != 0 ? sum : 0;
-            u.r1 = (imm & 2) != 0 ? sum : 0;
-            return;
-        }
-        int p0 = (imm & 16) != 0 ? SseMath.mul32(f, (int) a0, (int) b0) : 0;
-        int p1 = (imm & 32) != 0 ? SseMath.mul32(f, (int) (a0 >>> 32), (int) (b0 >>> 32)) : 0;
-        int p2 = (imm & 64) != 0 ? SseMath.mul32(f, (int) a1, (int) b1) : 0;
-        int p3 = (imm & 128) != 0 ? SseMath.mul32(f, (int) (a1 >>> 32), (int) (b1 >>> 32)) : 0;
-        SseMath.finish(cpu, f);
-        f = SseMath.begin(cpu);
-        int low = SseMath.add32(f, p0, p1);
-        int high = SseMath.add32(f, p2, p3);
-        SseMath.finish(cpu, f);
-        f = SseMath.begin(cpu);
-        int sum = SseMath.add32(f, low, high);
-        SseMath.finish(cpu, f);
-        u.r0 = Packed.join((imm & 1) != 0 ? sum : 0, (imm & 2) != 0 ? sum : 0);
-        u.r1 = Packed.join((imm & 4) != 0 ? sum : 0, (imm & 8) != 0 ? sum : 0);
+    private static long spread(int sum, int chosen) {
+        return Packed.join((chosen & 1) != 0 ? sum : 0, (chosen & 2) != 0 ? sum : 0);
     }
 }

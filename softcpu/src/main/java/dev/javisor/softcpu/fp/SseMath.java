@@ -509,6 +509,130 @@ final class SseMath {
         }
     }
 
+    // ------------------------------------------------------------------ half precision
+
+    /** Two binary16 to two binary32: exact; a denormal raises nothing and is never flushed. */
+    static long halves(SoftFloat f, int pair) {
+        return Packed.join(fromHalf(f, pair & 0xFFFF), fromHalf(f, pair >>> 16));
+    }
+
+    private static int fromHalf(SoftFloat f, int bits) {
+        int sign = (bits & 0x8000) << 16;
+        int e = bits >> 10 & 31;
+        int fraction = bits & 0x3FF;
+        if (e == 31) {
+            if (fraction != 0 && (fraction & 0x200) == 0) {
+                f.flags |= SoftFloat.IE;
+                fraction |= 0x200;
+            }
+            return sign | 0x7F800000 | fraction << 13;
+        }
+        if (e != 0) {
+            return sign | (e + 112) << 23 | fraction << 13;
+        }
+        // fraction * 2^-24
+        return sign | Float.floatToRawIntBits(fraction * 0x1p-24f);
+    }
+
+    /** To binary16; FTZ does not apply. */
+    static int toHalf(SoftFloat f, int a, int mode) {
+        f.loadA32(a);
+        if (f.aIsNan()) {
+            f.flags |= f.aClass == SoftFloat.SNAN ? SoftFloat.IE : 0;
+            return a >>> 16 & 0x8000 | 0x7E00 | a >>> 13 & 0x1FF;
+        }
+        f.copyA();
+        int saved = f.rounding;
+        boolean flush = f.flushToZero;
+        f.rounding = mode;
+        f.flushToZero = false;
+        int bits = f.round16();
+        f.rounding = saved;
+        f.flushToZero = flush;
+        return bits;
+    }
+
+    // ------------------------------------------------------------------ fused multiply-add
+
+    /** ±(a * b) ± c with one rounding. NaNs keep their signs; of several the first counts. */
+    static long fuse64(
+            SoftFloat f, long a, long b, long c, boolean negateProduct, boolean negateAddend) {
+        if (f.nearest && f.inexactKnown && ordinary64(a) && ordinary64(b) && ordinary64(c)) {
+            double x = Double.longBitsToDouble(a);
+            double z = Double.longBitsToDouble(c);
+            double r =
+                    Math.fma(
+                            negateProduct ? -x : x,
+                            Double.longBitsToDouble(b),
+                            negateAddend ? -z : z);
+            long bits = Double.doubleToRawLongBits(r);
+            if (inner64(bits)) {
+                return bits;
+            }
+        }
+        int flags = f.flags;
+        f.flags = 0;
+        f.loadA64(c);
+        f.holdC();
+        f.loadA64(a);
+        f.loadB64(b);
+        int nan = fuse(f, flags, negateProduct, negateAddend);
+        if (nan != 0) {
+            return nan < 0 ? DEFAULT_NAN_64 : (nan == 1 ? a : nan == 2 ? b : c) | QUIET_64;
+        }
+        long r = f.round64();
+        f.flags |= flags;
+        return r;
+    }
+
+    static int fuse32(
+            SoftFloat f, int a, int b, int c, boolean negateProduct, boolean negateAddend) {
+        if (f.nearest && f.inexactKnown && ordinary32(a) && ordinary32(b) && ordinary32(c)) {
+            float x = Float.intBitsToFloat(a);
+            float z = Float.intBitsToFloat(c);
+            float r =
+                    Math.fma(
+                            negateProduct ? -x : x, Float.intBitsToFloat(b), negateAddend ? -z : z);
+            int bits = Float.floatToRawIntBits(r);
+            if (inner32(bits)) {
+                return bits;
+            }
+        }
+        int flags = f.flags;
+        f.flags = 0;
+        f.loadA32(c);
+        f.holdC();
+        f.loadA32(a);
+        f.loadB32(b);
+        int nan = fuse(f, flags, negateProduct, negateAddend);
+        if (nan != 0) {
+            return nan < 0 ? DEFAULT_NAN_32 : (nan == 1 ? a : nan == 2 ? b : c) | QUIET_32;
+        }
+        int r = f.round32();
+        f.flags |= flags;
+        return r;
+    }
+
+    /** 0: the result is to be rounded. 1, 2, 3: the NaN a, b or c. -1: invalid. */
+    private static int fuse(SoftFloat f, int flags, boolean negateProduct, boolean negateAddend) {
+        boolean cIsNan = f.cClass >= SoftFloat.QNAN;
+        if (f.aIsNan() || f.bIsNan() || cIsNan) {
+            boolean invalid =
+                    f.aClass == SoftFloat.SNAN
+                            || f.bClass == SoftFloat.SNAN
+                            || f.cClass == SoftFloat.SNAN;
+            f.flags = flags | (invalid ? SoftFloat.IE : 0);
+            return f.aIsNan() ? 1 : f.bIsNan() ? 2 : 3;
+        }
+        f.aSign ^= negateProduct ? 1 : 0;
+        f.cSign ^= negateAddend ? 1 : 0;
+        if (!f.multiplyAdd()) {
+            f.flags = flags | SoftFloat.IE;
+            return -1;
+        }
+        return 0;
+    }
+
     // ------------------------------------------------------------------ approximations
 
     /**

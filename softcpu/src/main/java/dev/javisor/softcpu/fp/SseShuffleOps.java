@@ -138,7 +138,7 @@ final class SseShuffleOps {
         return (a & ~mask) | (b & mask);
     }
 
-    private static long blendDwords(int choice, long a, long b) {
+    static long blendDwords(int choice, long a, long b) {
         return blendWords((choice & 1) * 3 | (choice >> 1 & 1) * 12, a, b);
     }
 
