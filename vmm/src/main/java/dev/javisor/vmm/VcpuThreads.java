@@ -4,6 +4,7 @@ import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -49,6 +50,10 @@ final class VcpuThreads {
     private final @Nullable Vcpu[] vcpus;
     private final @Nullable CpuState[] powerOn;
     private final @Nullable CpuState[] next;
+
+    /** Instructions of vCPUs that are gone. */
+    private final long[] retired;
+
     private Order order = Order.HOLD;
     private int parked;
     private int alive;
@@ -62,6 +67,8 @@ final class VcpuThreads {
         vcpus = new Vcpu[count];
         powerOn = new CpuState[count];
         next = new CpuState[count];
+        retired = new long[count];
+        Arrays.fill(retired, -1);
     }
 
     /**
@@ -181,8 +188,9 @@ final class VcpuThreads {
         lock.lock();
         try {
             List<Long> counts = new ArrayList<>();
-            for (Vcpu vcpu : vcpus) {
-                counts.add(vcpu == null ? -1L : vcpu.instructions());
+            for (int i = 0; i < vcpus.length; i++) {
+                Vcpu vcpu = vcpus[i];
+                counts.add(vcpu == null ? retired[i] : vcpu.instructions());
             }
             return counts;
         } finally {
@@ -219,6 +227,13 @@ final class VcpuThreads {
                         reports.failed(id, vcpu.exitDetail(), null);
                     }
                 }
+            }
+            lock.lock();
+            try {
+                retired[id] = vcpu.instructions();
+                vcpus[id] = null;
+            } finally {
+                lock.unlock();
             }
         } catch (RuntimeException | Error e) {
             boolean started;

@@ -122,6 +122,7 @@ final class VmTest {
             vm.start();
             assertThat(vm.await()).isEqualTo(new VmOutcome.DebugExit(2));
             assertThat(vm.status().resets()).isEqualTo(1);
+            assertThat(vm.status().vcpuInstructions().getFirst()).isPositive();
         }
         assertThat(lineControlAfterReset).hasValue(0);
     }
