@@ -51,7 +51,7 @@ final class CpuBenchmark implements Benchmark {
                         guest.toString(),
                         "--debug-exit",
                         "--trace",
-                        "softcpu");
+                        "cpu");
         List<String> peer =
                 Qemu.command(
                         "256M",
