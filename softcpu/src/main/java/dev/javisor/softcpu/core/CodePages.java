@@ -2,18 +2,18 @@ package dev.javisor.softcpu.core;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Which pages of RAM hold decoded code, and how often each was written since: a block is valid
  * while its page's version is the one it was decoded at.
  *
  * <p>Protocol. A vCPU that decodes from a page calls {@link #markCode} first, which returns the
- * version to remember; vCPU stores reach such a page only through the slow path, because marking
- * makes every vCPU drop its write translations (and waits until they have), and the page table walk
- * grants none while the mark stands. The slow path stores, then calls {@link #written}. Devices
- * store, fence, then look at the mark (Dekker with mark, fence, decode).
+ * version to remember. A page is marked while no vCPU executes guest code, together with the loss
+ * of every vCPU's write translation of it; so whoever sees the mark knows that vCPU stores reach
+ * the page only through the slow path, because the page walk grants no write translation while the
+ * mark stands. The slow path stores, then calls {@link #written}, which takes the mark away before
+ * it ages the version. Devices store, fence, then look at the mark (Dekker with mark, fence,
+ * decode).
  *
  * <p>Numbers are pages of the backing segment.
  */
@@ -21,14 +21,15 @@ public final class CodePages {
     private static final VarHandle BYTES = MethodHandles.arrayElementVarHandle(byte[].class);
     private static final VarHandle INTS = MethodHandles.arrayElementVarHandle(int[].class);
 
-    /** Makes all other vCPUs drop write translations of a page, waiting until they have. */
+    /** Takes all vCPUs' write translations of a page away. */
     public interface WriteRevoker {
-        void revoke(long backingPage);
+        /** Runs {@code mark} and revokes, both while no vCPU executes guest code. */
+        void revoke(long backingPage, Runnable mark);
     }
 
     private final byte[] marks;
     private final int[] versions;
-    private final List<WriteRevoker> revokers = new CopyOnWriteArrayList<>();
+    private WriteRevoker revoker = (page, mark) -> mark.run();
 
     CodePages(long backingBytes) {
         int pages = Math.toIntExact((backingBytes + 4095) >>> 12);
@@ -36,8 +37,9 @@ public final class CodePages {
         versions = new int[pages];
     }
 
-    public void addRevoker(WriteRevoker revoker) {
-        revokers.add(revoker);
+    /** Before any vCPU exists. */
+    public void setRevoker(WriteRevoker value) {
+        revoker = value;
     }
 
     public boolean isCode(int page) {
@@ -55,28 +57,27 @@ public final class CodePages {
      * @return its version, to be read before the bytes are
      */
     public int markCode(int page) {
-        boolean fresh;
-        synchronized (this) {
-            fresh = marks[page] == 0;
-            if (fresh) {
-                BYTES.setVolatile(marks, page, (byte) 1);
+        while (true) {
+            if ((byte) BYTES.getVolatile(marks, page) == 0) {
+                revoker.revoke(page, () -> mark(page));
+            }
+            int version = (int) INTS.getVolatile(versions, page);
+            // A store in between has taken the mark away first: then the version may be its own.
+            if ((byte) BYTES.getVolatile(marks, page) != 0) {
+                VarHandle.fullFence();
+                return version;
             }
         }
-        if (fresh) {
-            for (WriteRevoker revoker : revokers) {
-                revoker.revoke(page);
-            }
-        }
-        VarHandle.fullFence();
-        return (int) INTS.getVolatile(versions, page);
+    }
+
+    private synchronized void mark(int page) {
+        BYTES.setVolatile(marks, page, (byte) 1);
     }
 
     /** A vCPU stored into a marked page: its blocks are void. */
-    public void written(int page) {
-        synchronized (this) {
-            INTS.setVolatile(versions, page, versions[page] + 1);
-            BYTES.setVolatile(marks, page, (byte) 0);
-        }
+    public synchronized void written(int page) {
+        BYTES.setVolatile(marks, page, (byte) 0);
+        INTS.setVolatile(versions, page, versions[page] + 1);
     }
 
     /** A device or loader stored into RAM; preceded by a full fence. */

@@ -33,7 +33,7 @@ public final class SoftVirtualMachine implements VirtualMachine {
         this.clock = new GuestClock(time, config.tscHz());
         this.cpuid = new Cpuid(config.model(), config.maxVcpus(), clock.tscHz());
         this.ram = new Ram(memory);
-        ram.codePages.addRevoker(this::revokeWrites);
+        ram.codePages.setRevoker(this::revokeWrites);
     }
 
     @Override
@@ -140,8 +140,9 @@ public final class SoftVirtualMachine implements VirtualMachine {
         }
     }
 
-    private void revokeWrites(long page) {
+    private void revokeWrites(long page, Runnable mark) {
         crew.runExclusiveFromInside(() -> {
+            mark.run();
             for (Cpu cpu : crew.cpus()) {
                 cpu.mmu.revokeWrites(page);
             }

@@ -246,13 +246,45 @@ class PagingTest {
         map(0x10000 | P | W);
         cpu.mmu.write8(LINEAR, 1);
         CodePages pages = cpu.mmu.ram().codePages;
-        pages.addRevoker(page -> cpu.mmu.revokeWrites(page));
+        pages.setRevoker((page, mark) -> {
+            mark.run();
+            cpu.mmu.revokeWrites(page);
+        });
         int version = pages.markCode(0x10);
         cpu.mmu.write8(LINEAR, 2);
         assertThat(pages.version(0x10)).isNotEqualTo(version);
         version = pages.markCode(0x10);
         memory.writeByte(0x10500, 1);
         assertThat(pages.version(0x10)).isNotEqualTo(version);
+    }
+
+    @Test
+    void markCode_asksForRevocation_beforeAnyoneSeesTheMark() {
+        CodePages pages = cpu.mmu.ram().codePages;
+        boolean[] markedEarly = new boolean[1];
+        pages.setRevoker((page, mark) -> {
+            markedEarly[0] = pages.isCode(0x10);
+            mark.run();
+        });
+        pages.markCode(0x10);
+        assertThat(markedEarly[0]).isFalse();
+        assertThat(pages.isCode(0x10)).isTrue();
+    }
+
+    @Test
+    void markCode_pageWrittenMeanwhile_isMarkedAgainAtItsNewVersion() {
+        CodePages pages = cpu.mmu.ram().codePages;
+        int[] revocations = new int[1];
+        pages.setRevoker((page, mark) -> {
+            mark.run();
+            if (revocations[0]++ == 0) {
+                pages.written(0x10);
+            }
+        });
+        int version = pages.markCode(0x10);
+        assertThat(revocations[0]).isEqualTo(2);
+        assertThat(pages.isCode(0x10)).isTrue();
+        assertThat(pages.version(0x10)).isEqualTo(version);
     }
 
     @Test
