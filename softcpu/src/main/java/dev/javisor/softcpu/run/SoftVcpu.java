@@ -28,6 +28,7 @@ final class SoftVcpu implements Vcpu {
         this.platform = new VcpuPlatform(cpu, vm.cpuid(), vm.guestClock(), vm.fabric());
         this.loop = new VcpuLoop(cpu, platform, vm.crew());
         cpu.mmu.setExclusive(vm.crew()::runExclusiveFromInside);
+        cpu.random = vm.random();
         Reset.powerOn(cpu, platform);
     }
 

@@ -11,6 +11,7 @@ import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestClock;
 import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.sys.Cpuid;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,10 @@ public final class SoftVirtualMachine implements VirtualMachine {
     private final Cpuid cpuid;
     private final Ram ram;
     private final ApicFabric fabric = new ApicFabric();
+
+    /** What RDRAND and RDSEED read: the guest's kernel seeds itself from it. Thread-safe. */
+    private final SecureRandom random = new SecureRandom();
+
     private final Crew crew = new Crew();
     private final Doorbells doorbells = new Doorbells();
     private final List<SoftVcpu> vcpus = new ArrayList<>();
@@ -147,6 +152,10 @@ public final class SoftVirtualMachine implements VirtualMachine {
                 cpu.mmu.revokeWrites(page);
             }
         });
+    }
+
+    SecureRandom random() {
+        return random;
     }
 
     Cpuid cpuid() {
