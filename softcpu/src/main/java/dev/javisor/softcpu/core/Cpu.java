@@ -66,14 +66,11 @@ public final class Cpu {
     public static final int REQUEST_INIT = 8;
     public static final int REQUEST_SIPI = 16;
 
-    /** Another vCPU found code in a page: drop write translations, then acknowledge. */
-    public static final int REQUEST_TLB = 32;
-
     /** Another vCPU needs to run alone. */
-    public static final int REQUEST_EXCLUSIVE = 64;
+    public static final int REQUEST_EXCLUSIVE = 32;
 
     /** RFLAGS.TF, an interrupt shadow or a pending debug trap: own thread only. */
-    public static final int REQUEST_STEP = 128;
+    public static final int REQUEST_STEP = 64;
 
     public final int id;
 
@@ -205,7 +202,7 @@ public final class Cpu {
     /** The bus of the current run, on this thread only. */
     public VcpuBus bus = NoBus.INSTANCE;
 
-    /** What RDRAND and RDSEED read. Not secure until the owner sets a secure one. */
+    /** What RDRAND and RDSEED read: a virtual machine's owner sets one fit for cryptography. */
     public RandomGenerator random = new SplittableRandom();
 
     public final Mmu mmu;
@@ -239,11 +236,12 @@ public final class Cpu {
     }
 
     /**
-     * Own thread: waits until some request is pending. Volatile writes order waiter and requests.
+     * Own thread: waits until one of the requests {@code bits} is pending. Volatile writes order
+     * waiter and requests.
      */
-    public void awaitRequest() {
+    public void awaitRequest(int bits) {
         waiter = Thread.currentThread();
-        while (requests == 0) {
+        while ((requests & bits) == 0) {
             LockSupport.park(this);
         }
         waiter = null;
@@ -485,7 +483,7 @@ public final class Cpu {
         return text.append("halted ").append(halted).toString();
     }
 
-    /** Clears the general and vector registers and the x87: part of reset. */
+    /** Clears the general and vector registers and the x87's: part of a reset. */
     public void clearRegisters() {
         Arrays.fill(regs, 0);
         Arrays.fill(vec, 0);

@@ -156,11 +156,14 @@ final class VcpuLoop {
         return false;
     }
 
-    /** Waits outside until something is requested. */
+    /**
+     * Waits outside until something is requested; an NMI that cannot be taken yet is not enough.
+     */
     private void idle() {
+        boolean nmiWaits = cpu.nmiMasked || cpu.waitsForSipi;
         crew.leave();
         try {
-            cpu.awaitRequest();
+            cpu.awaitRequest(nmiWaits ? ~Cpu.REQUEST_NMI : -1);
         } finally {
             crew.enter();
         }
