@@ -317,11 +317,6 @@ public final class LocalApic implements Mmu.ApicPage {
                 || pendingVector() >= 0;
     }
 
-    /** As {@link #hasInterrupt}: what ends a halt when interrupts are on. */
-    public boolean hasWork() {
-        return hasInterrupt();
-    }
-
     /**
      * Takes the interrupt to deliver now, external ones first.
      *

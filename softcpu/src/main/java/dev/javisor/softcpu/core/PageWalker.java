@@ -65,11 +65,6 @@ public final class PageWalker {
         return pageShift;
     }
 
-    /** Copies of PAE's pointer registers, for saving. */
-    public long[] pdptes() {
-        return pdpte.clone();
-    }
-
     /**
      * Loads PAE's pointer registers from {@code cr3}. Call when PAE paging is or becomes active
      * without long mode: MOV to CR3, and changes of CR0.PG/CD/NW, CR4.PAE/PGE/PSE/SMEP.

@@ -25,11 +25,9 @@ public final class FpuArea {
     static final int MXCSR_WORD = 3;
     static final int ST_WORD = 4;
     static final int XMM_WORD = 20;
-    static final int LEGACY_WORDS = 64;
     static final int XSTATE_BV_WORD = 64;
     static final int XCOMP_BV_WORD = 65;
     static final int AVX_WORD = 72;
-    static final int AVX_WORDS = 32;
 
     /** Bits of MXCSR that may be set; the others are reserved (SDM 1 §11.6.6). */
     static final int MXCSR_MASK = 0xFFFF;

@@ -174,10 +174,4 @@ final class BlockCache {
         fetchPage[index] = physical & ~0xFFFL;
         return physical;
     }
-
-    /** For tests and statistics. */
-    @Nullable Block peek(long linear) {
-        Block block = jump[jumpIndex(linear)];
-        return block.linear == linear ? block : null;
-    }
 }

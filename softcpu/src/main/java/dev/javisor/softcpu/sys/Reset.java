@@ -14,9 +14,7 @@ public final class Reset {
     public static void powerOn(Cpu cpu, VcpuPlatform platform) {
         cpu.cr0 = CR0_POWER_ON;
         cpu.xcr0 = 1;
-        Arrays.fill(cpu.vec, 0);
-        Arrays.fill(cpu.fpSignificand, 0);
-        Arrays.fill(cpu.fpSignExponent, 0);
+        cpu.clearRegisters();
         // Power-on's x87 control word, 0x40; FNINIT makes it 0x37F.
         cpu.fpControl = 0x40;
         cpu.fpStatus = 0;
