@@ -1,7 +1,6 @@
 package dev.javisor.softcpu.fp;
 
 import dev.javisor.softcpu.core.Cpu;
-import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.core.Mmu;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
@@ -96,8 +95,8 @@ public final class AvxOps {
                         shift(op, v[a + 2], u.b2),
                         shift(op, v[a + 3], u.b3));
             }
-            case VTESTPS -> test(cpu, in, 0x8000_0000_8000_0000L);
-            case VTESTPD -> test(cpu, in, 1L << 63);
+            case VTESTPS -> SseShuffleOps.test(cpu, in, 0x8000_0000_8000_0000L);
+            case VTESTPD -> SseShuffleOps.test(cpu, in, 1L << 63);
             case VMASKMOVPS, VPMASKMOVD -> maskedMove(cpu, in, 4);
             case VMASKMOVPD, VPMASKMOVQ -> maskedMove(cpu, in, 8);
             case VGATHERDPS, VPGATHERDD -> gather(cpu, in, 4, 4);
@@ -246,21 +245,6 @@ public final class AvxOps {
         };
     }
 
-    private static void test(Cpu cpu, Insn in, long signs) {
-        Vectors.load(cpu, in, in.kind1, in.reg1);
-        FpUnit u = cpu.fpu;
-        long[] v = cpu.vec;
-        int a = 4 * in.reg0;
-        long and = (v[a] & u.b0) | (v[a + 1] & u.b1);
-        long andNot = (~v[a] & u.b0) | (~v[a + 1] & u.b1);
-        if (in.vectorBytes == 32) {
-            and |= (v[a + 2] & u.b2) | (v[a + 3] & u.b3);
-            andNot |= (~v[a + 2] & u.b2) | (~v[a + 3] & u.b3);
-        }
-        cpu.flags.setStatus(
-                ((and & signs) == 0 ? Flags.ZF : 0) | ((andNot & signs) == 0 ? Flags.CF : 0));
-    }
-
     // ------------------------------------------------------------------ memory by elements
 
     private static boolean selected(long[] v, int mask, int element, int sizeBytes) {
@@ -357,16 +341,9 @@ public final class AvxOps {
 
     private static void fromHalves(Cpu cpu, Insn in) {
         boolean wide = in.vectorBytes == 32;
-        long b0;
-        long b1 = 0;
-        if (in.kind1 == Insn.XMM) {
-            b0 = cpu.vec[4 * in.reg1];
-            b1 = cpu.vec[4 * in.reg1 + 1];
-        } else {
-            long linear = cpu.linear(in, wide ? 16 : 8, false);
-            b0 = cpu.mmu.read64(linear);
-            b1 = wide ? cpu.mmu.read64(Vectors.next(cpu, linear, 8)) : 0;
-        }
+        Vectors.loadHalf(cpu, in);
+        long b0 = cpu.fpu.b0;
+        long b1 = cpu.fpu.b1;
         SoftFloat f = SseMath.begin(cpu);
         long r0 = SseMath.halves(f, (int) b0);
         long r1 = SseMath.halves(f, (int) (b0 >>> 32));

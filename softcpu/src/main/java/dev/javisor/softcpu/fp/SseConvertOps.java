@@ -126,18 +126,9 @@ final class SseConvertOps {
     /** CVTPS2PD, CVTDQ2PD: a memory operand has half the destination's width. */
     private static void widenPacked(Cpu cpu, Insn in) {
         boolean wide = in.vectorBytes == 32;
-        long b0;
-        long b1 = 0;
-        if (in.kind1 == Insn.XMM) {
-            b0 = cpu.vec[4 * in.reg1];
-            b1 = cpu.vec[4 * in.reg1 + 1];
-        } else {
-            long linear = cpu.linear(in, wide ? 16 : 8, false);
-            b0 = cpu.mmu.read64(linear);
-            if (wide) {
-                b1 = cpu.mmu.read64(Vectors.next(cpu, linear, 8));
-            }
-        }
+        Vectors.loadHalf(cpu, in);
+        long b0 = cpu.fpu.b0;
+        long b1 = cpu.fpu.b1;
         SoftFloat f = SseMath.begin(cpu);
         long r0 = widened(f, in, (int) b0);
         long r1 = widened(f, in, (int) (b0 >>> 32));

@@ -16,7 +16,7 @@ final class SseShuffleOps {
             case PEXTRD -> extract(cpu, in, in.opSize == 8 ? 8 : 4);
             case EXTRACTPS -> extract(cpu, in, 4);
             case INSERTPS -> insertSingle(cpu, in);
-            case PTEST -> test(cpu, in);
+            case PTEST -> test(cpu, in, -1);
             case PHMINPOSUW -> minimum(cpu, in);
             case PMOVSXBW -> widen(cpu, in, 1, 2, true);
             case PMOVSXBD -> widen(cpu, in, 1, 4, true);
@@ -234,7 +234,12 @@ final class SseShuffleOps {
         Vectors.set(cpu, in, low, high);
     }
 
-    private static void test(Cpu cpu, Insn in) {
+    /**
+     * PTEST, VTESTPS, VTESTPD.
+     *
+     * @param mask bits of each 64 that are looked at
+     */
+    static void test(Cpu cpu, Insn in, long mask) {
         Vectors.load(cpu, in, in.kind1, in.reg1);
         FpUnit u = cpu.fpu;
         long[] v = cpu.vec;
@@ -245,7 +250,8 @@ final class SseShuffleOps {
             and |= (v[a + 2] & u.b2) | (v[a + 3] & u.b3);
             andNot |= (~v[a + 2] & u.b2) | (~v[a + 3] & u.b3);
         }
-        cpu.flags.setStatus((and == 0 ? Flags.ZF : 0) | (andNot == 0 ? Flags.CF : 0));
+        cpu.flags.setStatus(
+                ((and & mask) == 0 ? Flags.ZF : 0) | ((andNot & mask) == 0 ? Flags.CF : 0));
     }
 
     private static void minimum(Cpu cpu, Insn in) {

@@ -63,6 +63,23 @@ final class Vectors {
         }
     }
 
+    /**
+     * Loads the low half of the second operand into {@link FpUnit#b0} and, of a 32-byte operation,
+     * {@link FpUnit#b1}: 8 or 16 bytes of memory, any alignment.
+     */
+    static void loadHalf(Cpu cpu, Insn in) {
+        FpUnit u = cpu.fpu;
+        boolean wide = in.vectorBytes == 32;
+        if (in.kind1 == Insn.XMM) {
+            u.b0 = cpu.vec[4 * in.reg1];
+            u.b1 = cpu.vec[4 * in.reg1 + 1];
+            return;
+        }
+        long linear = cpu.linear(in, wide ? 16 : 8, false);
+        u.b0 = cpu.mmu.read64(linear);
+        u.b1 = wide ? cpu.mmu.read64(next(cpu, linear, 8)) : 0;
+    }
+
     /** Linear addresses wrap at 4 GiB outside 64-bit mode. */
     static long next(Cpu cpu, long linear, int bytes) {
         return cpu.long64 ? linear + bytes : (linear + bytes) & 0xFFFFFFFFL;

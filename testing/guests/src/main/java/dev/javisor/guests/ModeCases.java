@@ -64,36 +64,12 @@ final class ModeCases {
                 0,
                 () -> {
                     CpuState s = bed.vcpu(0).save();
-                    bed.vcpu(0).restore(at(s, 0x8000));
+                    bed.vcpu(0).restore(States.withRip(s, 0x8000));
                     return true;
                 });
         Check.same(bed.run(0), 0x12345678, "exit from 64-bit code");
         CpuState after = bed.on(0, bed.vcpu(0)::save);
         Check.same(after.efer() & 0x500, 0x500, "LME and LMA");
-    }
-
-    private static CpuState at(CpuState s, long rip) {
-        return new CpuState(
-                s.gpr(),
-                rip,
-                s.rflags(),
-                s.segments(),
-                s.gdt(),
-                s.idt(),
-                s.cr0(),
-                s.cr2(),
-                s.cr3(),
-                s.cr4(),
-                s.cr8(),
-                s.efer(),
-                s.xcr0(),
-                s.debug(),
-                s.msrs(),
-                s.xsave(),
-                s.lapic(),
-                s.events(),
-                s.activity(),
-                s.tscOffset());
     }
 
     private static void realInterrupts(Testbed bed) {

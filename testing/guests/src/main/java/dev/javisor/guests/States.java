@@ -24,9 +24,17 @@ final class States {
                         old.gs(),
                         task,
                         old.ldtr());
+        return with(s, s.rip(), segments);
+    }
+
+    static CpuState withRip(CpuState s, long rip) {
+        return with(s, rip, s.segments());
+    }
+
+    private static CpuState with(CpuState s, long rip, Segments segments) {
         return new CpuState(
                 s.gpr(),
-                s.rip(),
+                rip,
                 s.rflags(),
                 segments,
                 s.gdt(),
