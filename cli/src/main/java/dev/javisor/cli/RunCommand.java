@@ -2,9 +2,13 @@ package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.VmSpec;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -49,6 +53,15 @@ final class RunCommand implements Callable<Integer> {
                     "What runs the guest's CPUs: soft is our own, in Java, and works everywhere;"
                             + " auto takes the best there is. Default: auto")
     private Accelerator accelerator = Accelerator.AUTO;
+
+    @Option(
+            names = "--cpu",
+            paramLabel = "MODEL",
+            converter = CpuModelConverter.class,
+            completionCandidates = CpuModelNames.class,
+            description =
+                    "What the guest's CPUs can do: ${COMPLETION-CANDIDATES}. Default: x86-64-v3")
+    private CpuModel cpuModel = VmSpec.DEFAULT_CPU_MODEL;
 
     @Option(
             names = "--cpus",
@@ -150,6 +163,7 @@ final class RunCommand implements Callable<Integer> {
         RunSettings settings =
                 new RunSettings(
                         accelerator,
+                        cpuModel,
                         cpus,
                         memory,
                         Optional.ofNullable(kernel),
@@ -206,6 +220,30 @@ final class RunCommand implements Callable<Integer> {
         @Override
         public Duration convert(String value) {
             return Converters.orExplain(value, Durations::parse);
+        }
+    }
+
+    /** Names of CPU models. */
+    static final class CpuModelConverter implements picocli.CommandLine.ITypeConverter<CpuModel> {
+        @Override
+        public CpuModel convert(String value) {
+            return CpuModel.of(value)
+                    .orElseThrow(() ->
+                            new picocli.CommandLine.TypeConversionException(
+                                    "'%s' is no CPU model: give %s"
+                                            .formatted(value, String.join(", ", names()))));
+        }
+
+        private static List<String> names() {
+            return Arrays.stream(CpuModel.values()).map(CpuModel::id).toList();
+        }
+    }
+
+    /** What the shell completes. */
+    static final class CpuModelNames implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return CpuModelConverter.names().iterator();
         }
     }
 

@@ -2,6 +2,7 @@ package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import java.util.Set;
  */
 record RunSettings(
         Accelerator accelerator,
+        CpuModel cpuModel,
         int cpus,
         long memoryBytes,
         Optional<Path> kernel,

@@ -26,6 +26,7 @@ final class VmmMachine implements Machine {
         VmSpec.Builder spec =
                 VmSpec.builder(guest.kernel())
                         .accelerator(settings.accelerator())
+                        .cpuModel(settings.cpuModel())
                         .cpus(settings.cpus())
                         .memoryBytes(settings.memoryBytes())
                         .extraInitrd(guest.overlay())

@@ -60,6 +60,7 @@ class CommandLineTest {
                     run --memory 4000T       | more than this host has
                     run --cpus 0             | out of range
                     run --cpus many          | --cpus
+                    run --cpu x86-64-v9      | give x86-64-v1, x86-64-v2
                     run --accel tcg          | --accel
                     run --disk ,readonly     | no file
                     run --disk a,rw          | no setting of a disk
@@ -117,7 +118,8 @@ class CommandLineTest {
         String disk = file("d").toString();
         int code =
                 run(
-                        ("run --accel soft --cpus 4 --memory 64M --kernel " + kernel)
+                        ("run --accel soft --cpu x86-64-v3 --cpus 4 --memory 64M --kernel "
+                                        + kernel)
                                 .concat(" --initrd " + initrd + " --append quiet --disk " + disk)
                                 .concat(",readonly --debug-exit --trace virtio,exits --timeout 5m")
                                 .concat(" -v -- ls --cpus")
@@ -125,6 +127,7 @@ class CommandLineTest {
         assertThat(errors()).isEmpty();
         assertThat(code).isEqualTo(ExitCodes.OK);
         RunSettings settings = created.getFirst();
+        assertThat(settings.cpuModel()).isEqualTo(dev.javisor.hypervisor.CpuModel.X86_64_V3);
         assertThat(settings.cpus()).isEqualTo(4);
         assertThat(settings.memoryBytes()).isEqualTo(64L << 20);
         assertThat(settings.disks()).containsExactly(new DiskOption(Path.of(disk), true));
@@ -142,6 +145,7 @@ class CommandLineTest {
         RunSettings settings =
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
+                        dev.javisor.hypervisor.CpuModel.X86_64_V2,
                         1,
                         64L << 20,
                         java.util.Optional.empty(),

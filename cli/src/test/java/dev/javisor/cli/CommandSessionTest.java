@@ -37,6 +37,7 @@ class CommandSessionTest {
         RunSettings settings =
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
+                        dev.javisor.hypervisor.CpuModel.X86_64_V2,
                         1,
                         64L << 20,
                         Optional.empty(),

@@ -35,6 +35,9 @@ public record VmSpec(
     /** The default of {@link Builder#memoryBytes}. */
     public static final long DEFAULT_MEMORY_BYTES = 512L << 20;
 
+    /** The default of {@link Builder#cpuModel}. */
+    public static final CpuModel DEFAULT_CPU_MODEL = CpuModel.X86_64_V3;
+
     private static final int MAX_CPUS = 255;
 
     /** What PCI bus 0 has room for beside the other devices. */
@@ -73,7 +76,7 @@ public record VmSpec(
         private final Path kernel;
         private String name = "vm";
         private Accelerator accelerator = Accelerator.AUTO;
-        private CpuModel cpuModel = CpuModel.X86_64_V2;
+        private CpuModel cpuModel = DEFAULT_CPU_MODEL;
         private int cpus = 1;
         private long memoryBytes = DEFAULT_MEMORY_BYTES;
         private Optional<Path> initrd = Optional.empty();

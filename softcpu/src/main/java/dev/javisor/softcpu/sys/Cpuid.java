@@ -105,7 +105,6 @@ public final class Cpuid {
                     Feature.SHA,
                     Feature.ADX);
 
-    // DEVIATION: the psABI's v3 also has AVX, AVX2, F16C and FMA, which are not executed yet.
     private static final Set<Feature> V3 =
             with(
                     V2,
@@ -115,9 +114,21 @@ public final class Cpuid {
                     Feature.MOVBE,
                     Feature.XSAVE,
                     Feature.XSAVEOPT,
-                    Feature.XSAVEC);
+                    Feature.XSAVEC,
+                    Feature.AVX,
+                    Feature.AVX2,
+                    Feature.FMA,
+                    Feature.F16C);
 
-    private static final Set<Feature> HOST = with(V3, Feature.PCID, Feature.INVPCID, Feature.LA57);
+    private static final Set<Feature> HOST =
+            with(
+                    V3,
+                    Feature.GFNI,
+                    Feature.VAES,
+                    Feature.VPCLMULQDQ,
+                    Feature.PCID,
+                    Feature.INVPCID,
+                    Feature.LA57);
 
     private final Set<Feature> features;
     private final int vcpus;

@@ -337,6 +337,48 @@ class ControlRegistersTest {
     }
 
     @Test
+    void cpuid_v3_hasAvxAndTellsHowItIsSaved() {
+        SysTestCpu v3 = SysTestCpu.long64(CpuModel.X86_64_V3);
+        long[] leaf = cpuid(v3, 1, 0);
+        assertThat(leaf[2] >>> 26 & 1).as("XSAVE").isOne();
+        assertThat(leaf[2] >>> 27 & 1).as("OSXSAVE before the system has set it").isZero();
+        assertThat(leaf[2] & (1 << 28 | 1 << 29 | 1 << 12 | 1 << 22))
+                .as("AVX, F16C, FMA, MOVBE")
+                .isEqualTo(1 << 28 | 1 << 29 | 1 << 12 | 1 << 22);
+        assertThat(cpuid(v3, 7, 0)[1] & (1 << 3 | 1 << 5 | 1 << 8))
+                .as("BMI1, AVX2, BMI2")
+                .isEqualTo(1 << 3 | 1 << 5 | 1 << 8);
+        assertThat(cpuid(v3, 0x80000001, 0)[2] >>> 5 & 1).as("LZCNT").isOne();
+        v3.cpu.regs[0] = v3.cpu.cr4 | Cpu.CR4_OSXSAVE;
+        v3.step(MOV_CR4_RAX);
+        assertThat(cpuid(v3, 1, 0)[2] >>> 27 & 1).as("OSXSAVE").isOne();
+        // SDM 1 §13.2: XCR0's bits, size of what is enabled, size of all.
+        assertThat(cpuid(v3, 0xD, 0)).containsExactly(7, 576, 832, 0);
+        xsetbv(v3, 7);
+        assertThat(cpuid(v3, 0xD, 0)).containsExactly(7, 832, 832, 0);
+        assertThat(cpuid(v3, 0xD, 1)[1]).isEqualTo(832);
+        assertThat(cpuid(v3, 0xD, 2)).containsExactly(256, 576, 0, 0);
+        assertThat(cpuid(v3, 0xD, 3)).containsExactly(0, 0, 0, 0);
+        v3.cpu.regs[0] = 5;
+        v3.faults(GuestFault.GP, 0, 0x0F, 0x01, 0xD1); // AVX without SSE
+    }
+
+    private static void xsetbv(SysTestCpu on, long value) {
+        on.cpu.regs[0] = value;
+        on.cpu.regs[1] = 0;
+        on.cpu.regs[2] = 0;
+        on.step(0x0F, 0x01, 0xD1);
+    }
+
+    /** EAX, EBX, ECX, EDX. */
+    private static long[] cpuid(SysTestCpu on, int leaf, int subleaf) {
+        on.cpu.regs[0] = leaf & 0xFFFFFFFFL;
+        on.cpu.regs[1] = subleaf;
+        on.step(0x0F, 0xA2);
+        return new long[] {on.cpu.regs[0], on.cpu.regs[3], on.cpu.regs[1], on.cpu.regs[2]};
+    }
+
+    @Test
     void fsGsBase_needsItsBit() {
         t.faults(GuestFault.UD, -1, 0xF3, 0x48, 0x0F, 0xAE, 0xD0); // WRFSBASE RAX
         cpu.cr4 |= Cpu.CR4_FSGSBASE;

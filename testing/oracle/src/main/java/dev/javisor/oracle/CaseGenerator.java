@@ -73,6 +73,9 @@ final class CaseGenerator {
         MemorySegment.copy(
                 generator.code, 0, shared, ValueLayout.JAVA_BYTE, at + OracleLayout.CODE_BYTES, 16);
         FloatingState.write(shared, at + OracleLayout.FX, random);
+        if (isGather(generator.insn)) {
+            writeIndices(at);
+        }
     }
 
     /**
@@ -123,10 +126,41 @@ final class CaseGenerator {
                 || in.kind3 == Insn.MEM;
     }
 
+    /** Its indices are in a vector register. */
+    static boolean isGather(Insn in) {
+        return in.op.compareTo(Op.VGATHERDPS) >= 0 && in.op.compareTo(Op.VPGATHERQQ) <= 0;
+    }
+
+    /** Indices of a gather that keep most of its elements in the data page. */
+    private void writeIndices(long at) {
+        Insn in = generator.insn;
+        boolean dwords =
+                switch (in.op) {
+                    case VGATHERDPS, VGATHERDPD, VPGATHERDD, VPGATHERDQ -> true;
+                    default -> false;
+                };
+        for (int i = 0; i < 4; i++) {
+            long word = random.nextInt(-2040, 2040) >> in.scale;
+            if (dwords) {
+                long high = random.nextInt(-2040, 2040) >> in.scale;
+                word = high << 32 | word & 0xFFFFFFFFL;
+            }
+            int place = i < 2 ? OracleLayout.FX + 160 : OracleLayout.YMM_HIGH;
+            shared.set(LONG, at + place + 16 * in.index + 8 * (i & 1), word);
+        }
+    }
+
     /** Makes the effective address a good target by changing a register or the displacement. */
     private void aim(Insn in, int mode, long ip) {
         long target = target();
-        if (in.base != Insn.ZERO && in.base == in.index) {
+        if (isGather(in)) {
+            target = OracleLayout.DATA + OracleLayout.PAGE / 2;
+            if (in.base != Insn.ZERO) {
+                gpr[in.base] = target - in.disp;
+            } else {
+                patchDisplacement(in, mode, ip, target);
+            }
+        } else if (in.base != Insn.ZERO && in.base == in.index) {
             gpr[in.base] = (target - in.disp) / (1 + (1 << in.scale));
         } else if (in.base != Insn.ZERO) {
             long index = in.index == Insn.ZERO ? 0 : gpr[in.index] << in.scale;

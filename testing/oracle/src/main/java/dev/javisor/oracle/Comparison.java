@@ -24,9 +24,13 @@ final class Comparison {
 
     private static final int FETCH = 1 << 4;
 
+    /** Offset of the upper halves of YMM in an XSAVE area. */
+    private static final int AVX_AREA = 576;
+
     private final MemorySegment shared;
     private final SoftwareSide software = new SoftwareSide();
     private final boolean strict;
+    private final boolean upperHalves;
     private final StringBuilder difference = new StringBuilder();
 
     private long caseAt;
@@ -34,9 +38,11 @@ final class Comparison {
 
     /**
      * @param strict compare undefined flags too
+     * @param upperHalves the host has YMM registers
      */
-    Comparison(MemorySegment shared, boolean strict) {
+    Comparison(MemorySegment shared, boolean strict, boolean upperHalves) {
         this.shared = shared;
+        this.upperHalves = upperHalves;
         this.strict = strict;
     }
 
@@ -182,6 +188,19 @@ final class Comparison {
                 i = from + size - 1;
             }
         }
+        if (upperHalves) {
+            upperHalves(area);
+        }
+    }
+
+    private void upperHalves(byte[] area) {
+        for (int i = 0; i < OracleLayout.YMM_BYTES; i += 16) {
+            String own = hex(area, AVX_AREA + i, 16);
+            String other = hexSilicon(OracleLayout.FX_BYTES + i, 16);
+            if (!own.equals(other)) {
+                add("ymm%d, upper half: %s; silicon %s%n".formatted(i / 16, own, other));
+            }
+        }
     }
 
     private static String place(int offset) {
@@ -246,7 +265,7 @@ final class Comparison {
         long flags = shared.get(LONG, caseAt + OracleLayout.RFLAGS);
         text.append(" flags %x%n".formatted(flags));
         switch (in.op.family()) {
-            case X87, SSE, CRYPTO, STATE -> floatingBefore(text, in);
+            case X87, SSE, CRYPTO, STATE, AVX -> floatingBefore(text, in);
             default -> {}
         }
         return text.toString();
@@ -257,14 +276,17 @@ final class Comparison {
         text.append(
                 "  fcw/fsw/ftw %x mxcsr %x"
                         .formatted(shared.get(LONG, fx), (int) shared.get(LONG, fx + 24)));
-        boolean xmm = in.kind0 == Insn.XMM || in.kind1 == Insn.XMM;
+        boolean xmm = in.vectorBytes >= 16;
         int first = xmm ? 160 : 32;
         for (int i = 0; i < (xmm ? 16 : 8); i++) {
             boolean used =
                     !xmm
                             || (in.kind0 == Insn.XMM && in.reg0 == i)
                             || (in.kind1 == Insn.XMM && in.reg1 == i)
-                            || (i == 0 && in.kind0 == Insn.XMM);
+                            || (in.kind2 == Insn.XMM && in.reg2 == i)
+                            || (in.kind3 == Insn.XMM && in.reg3 == i)
+                            || (i == 0 && in.vexBytes == 0)
+                            || (i == in.index && CaseGenerator.isGather(in));
             if (used) {
                 text.append(
                         " %s %x:%016x"
@@ -272,6 +294,12 @@ final class Comparison {
                                         place(first + 16 * i),
                                         shared.get(LONG, fx + first + 16 * i + 8),
                                         shared.get(LONG, fx + first + 16 * i)));
+            }
+            if (used && in.vectorBytes == 32) {
+                long upper = caseAt + OracleLayout.YMM_HIGH + 16 * i;
+                text.append(
+                        " upper %x:%016x"
+                                .formatted(shared.get(LONG, upper + 8), shared.get(LONG, upper)));
             }
         }
         if (CaseGenerator.hasMemory(in)) {

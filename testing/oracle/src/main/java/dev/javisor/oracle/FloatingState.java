@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.SplittableRandom;
 
-/** x87, MXCSR and XMM registers of a case. */
+/** x87, MXCSR, XMM and YMM registers of a case. */
 final class FloatingState {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -46,6 +46,7 @@ final class FloatingState {
             to.set(SHORT, at + 40 + 16 * i, (short) signExponent(random, significand));
         }
         for (int i = 0; i < 32; i++) {
+            to.set(LONG, at + OracleLayout.FX_BYTES + 8 * i, vectorWord(random));
             to.set(LONG, at + 160 + 8 * i, vectorWord(random));
         }
     }

@@ -103,6 +103,12 @@ final class InstructionGenerator {
                 code[p++] = 0x3A;
             }
             default -> {
+                if (map == 4 && random.nextBoolean()) {
+                    // The two-byte form: R inverted, which is 1 outside 64-bit mode.
+                    code[p++] = (byte) 0xC5;
+                    code[p++] = (byte) (random.nextInt(256) | (mode == 64 ? 0 : 0x80));
+                    break;
+                }
                 code[p++] = (byte) 0xC4;
                 // R, X, B inverted; outside 64-bit mode R and X must be 1.
                 int rxb = mode == 64 ? random.nextInt(8) << 5 : 0xC0 | random.nextInt(2) << 5;

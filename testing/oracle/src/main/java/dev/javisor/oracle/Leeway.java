@@ -17,18 +17,20 @@ final class Leeway {
     static boolean faultOnly(Insn in) {
         return switch (in.op) {
             case ENTER, PUSHA, POPA, BOUND, CMPS, CALL, MASKMOVQ, MASKMOVDQU -> true;
-            default -> false;
+            default -> CaseGenerator.isGather(in);
         };
     }
 
     /**
      * Whether silicon may fault where the software CPU does not: bytes that the mask leaves out
-     * (SDM 2B, MASKMOVQ: as implemented); MOVSXD to 16 bits, which reads four bytes on AMD's.
+     * (SDM 2B, MASKMOVQ: as implemented); MOVSXD to 16 bits, which reads four bytes on AMD's;
+     * VPINSRD with VEX.W outside 64-bit mode, which AMD's do not ignore.
      */
     static boolean mayReachFurther(Insn in) {
         return switch (in.op) {
             case MASKMOVQ, MASKMOVDQU -> true;
             case MOVSXD -> in.opSize == 2;
+            case PINSRD -> in.mode == 32 && in.vexBytes != 0;
             default -> false;
         };
     }

@@ -35,7 +35,8 @@ final class Oracle {
     void run(long seed, long wanted, Consumer<String> tell) throws IOException {
         try (Silicon silicon = new Silicon()) {
             CaseGenerator generator = new CaseGenerator(silicon.shared(), selection);
-            Comparison comparison = new Comparison(silicon.shared(), strict);
+            Comparison comparison =
+                    new Comparison(silicon.shared(), strict, selection.host().hasAvx());
             for (long batch = 0; cases < wanted; batch++) {
                 SplittableRandom random = new SplittableRandom(seed + batch);
                 generator.fillPool(random);

@@ -19,6 +19,7 @@ public final class OracleMain {
                     Family.X87,
                     Family.SSE,
                     Family.CRYPTO,
+                    Family.AVX,
                     Family.STATE);
 
     private OracleMain() {}
@@ -56,7 +57,11 @@ public final class OracleMain {
             }
         }
         System.out.println("seed " + seed);
-        Oracle oracle = new Oracle(new Selection(families, only), strict);
+        HostProcessor host = HostProcessor.here();
+        if (!host.missing().isEmpty()) {
+            System.out.println("not compared, the host lacks it: " + host.missing());
+        }
+        Oracle oracle = new Oracle(new Selection(families, only, host), strict);
         long start = System.nanoTime();
         oracle.run(seed, cases, System.out::println);
         double seconds = (System.nanoTime() - start) / 1e9;

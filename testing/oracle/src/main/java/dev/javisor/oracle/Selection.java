@@ -48,18 +48,29 @@ final class Selection {
 
     private final Set<Family> families;
     private final Set<Op> only;
+    private final HostProcessor host;
 
     /**
      * @param only empty for all of the families
      */
-    Selection(Set<Family> families, Set<Op> only) {
+    Selection(Set<Family> families, Set<Op> only, HostProcessor host) {
         this.families = families;
         this.only = only;
+        this.host = host;
+    }
+
+    HostProcessor host() {
+        return host;
+    }
+
+    /** All of the families that are compared, as far as the host has them. */
+    static Selection everything(HostProcessor host) {
+        return new Selection(OracleMain.FAMILIES, EnumSet.noneOf(Op.class), host);
     }
 
     /** 0 one byte, 1 0F, 2 0F38, 3 0F3A, 4..6 VEX maps 1..3. */
     int map(SplittableRandom random) {
-        int n = random.nextInt(64);
+        int n = random.nextInt(80);
         if (n < 28) {
             return 0;
         }
@@ -72,7 +83,10 @@ final class Selection {
         if (n < 58) {
             return 3;
         }
-        return n < 63 ? 5 : 6;
+        if (n < 67) {
+            return 4;
+        }
+        return n < 76 ? 5 : 6;
     }
 
     boolean accepts(Insn in, byte[] code, int opcodeAt) {
@@ -87,8 +101,7 @@ final class Selection {
         if (in.op == Op.NOP && (in.kind0 == Insn.GPR && code[opcodeAt] == 0x0D)) {
             return false;
         }
-        // Vector instructions with VEX are not part of the CPU model.
-        if (in.vexBytes != 0 && family != Family.INTEGER) {
+        if (!host.executes(in)) {
             return false;
         }
         return switch (family) {

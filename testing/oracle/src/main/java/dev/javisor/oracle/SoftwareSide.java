@@ -12,6 +12,7 @@ import dev.javisor.softcpu.exec.BranchOps;
 import dev.javisor.softcpu.exec.DecimalOps;
 import dev.javisor.softcpu.exec.IntegerOps;
 import dev.javisor.softcpu.exec.StringOps;
+import dev.javisor.softcpu.fp.AvxOps;
 import dev.javisor.softcpu.fp.CryptoOps;
 import dev.javisor.softcpu.fp.FpuArea;
 import dev.javisor.softcpu.fp.SseOps;
@@ -150,7 +151,8 @@ final class SoftwareSide {
                     case STATE -> StateOps.execute(cpu, in);
                     case SSE -> SseOps.execute(cpu, in);
                     case CRYPTO -> CryptoOps.execute(cpu, in);
-                    case SYSTEM, AVX -> throw new IllegalStateException("not selected: " + in.op);
+                    case AVX -> AvxOps.execute(cpu, in);
+                    case SYSTEM -> throw new IllegalStateException("not selected: " + in.op);
                 }
             } while (in.op.family() == Op.Family.STRING && cpu.rip == in.ip);
             return -1;

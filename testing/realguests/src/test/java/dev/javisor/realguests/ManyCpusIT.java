@@ -42,6 +42,7 @@ class ManyCpusIT {
                     section nproc nproc
                     section online cat /sys/devices/system/cpu/online
                     section cpuinfo grep -c ^processor /proc/cpuinfo
+                    section avx grep -c '^flags.* avx ' /proc/cpuinfo
                     section before cat /proc/stat
                     section interrupts-before cat /proc/interrupts
                     section moves moves
@@ -54,15 +55,16 @@ class ManyCpusIT {
 
     @Test
     void twoCpus_workAndReboot_endsAsAReset() throws Exception {
-        works(2, "reboot -f; sleep 60", GUEST_RESET, "the guest reset itself");
+        works(2, "x86-64-v2", "reboot -f; sleep 60", GUEST_RESET, "the guest reset itself");
     }
 
     @Test
     void fourCpus_workAndPanic_endsAsAPanic() throws Exception {
-        works(4, "echo c > /proc/sysrq-trigger", GUEST_PANIC, "sysrq triggered crash");
+        works(4, "x86-64-v3", "echo c > /proc/sysrq-trigger", GUEST_PANIC, "sysrq triggered crash");
     }
 
-    private static void works(int cpus, String end, int status, String why) throws Exception {
+    private static void works(int cpus, String model, String end, int status, String why)
+            throws Exception {
         Javisor.Run run =
                 Javisor.of(
                                 "run",
@@ -70,6 +72,8 @@ class ManyCpusIT {
                                 "280s",
                                 "--cpus",
                                 String.valueOf(cpus),
+                                "--cpu",
+                                model,
                                 "--",
                                 "sh",
                                 "-c",
@@ -84,6 +88,8 @@ class ManyCpusIT {
         assertThat(sections.text("nproc")).isEqualTo(cpus + "\n");
         assertThat(sections.text("online")).isEqualTo("0-" + last + "\n");
         assertThat(sections.text("cpuinfo")).isEqualTo(cpus + "\n");
+        int withAvx = model.equals("x86-64-v2") ? 0 : cpus;
+        assertThat(sections.text("avx")).isEqualTo(withAvx + "\n");
         assertThat(sections.text("allowed")).endsWith("0-" + last + "\n");
         assertThat(KernelLog.complaints(sections.text("dmesg"))).isEmpty();
         assertThat(sections.text("dmesg")).contains("smp: Brought up 1 node, " + cpus + " CPUs");

@@ -1,6 +1,7 @@
 package dev.javisor.realguests;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -19,9 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The default guest on one CPU, seen from within; and programs that run on host and guest alike.
  */
 class OneCpuIT {
-    /** C programs; x86-64-v2 is what the default CPU model is. */
     private static final List<String> PROGRAMS =
-            List.of("x87", "transcendental", "sse", "strings", "integer");
+            List.of("x87", "transcendental", "sse", "strings", "integer", "avx");
+
+    /** Two at a time, so that the guest's kernel switches between their registers. */
+    private static final String PAIR = "%1$s 1 > %2$s/1 & %1$s 2 > %2$s/2; wait; cat %2$s/1 %2$s/2";
 
     private static final int INPUT_BYTES = 1 << 20;
 
@@ -83,6 +86,9 @@ class OneCpuIT {
                     section $program /mnt/$program
                     mark $program
                 done
+                avx() { %s; }
+                section avx-pair avx
+                mark avx-pair
                 section busybox sh /mnt/busybox.sh /bin/busybox /tmp/work
                 mark busybox
                 section readonly dd if=/dev/zero of=/dev/vda bs=4096 count=1
@@ -90,7 +96,9 @@ class OneCpuIT {
                 section dmesg dmesg
                 exit 42
                 """
-                        .formatted(String.join(" ", PROGRAMS));
+                        .formatted(
+                                String.join(" ", PROGRAMS),
+                                PAIR.formatted("/mnt/avx", "/tmp/work"));
     }
 
     private static void compile(String program, Path to) throws IOException, InterruptedException {
@@ -100,7 +108,7 @@ class OneCpuIT {
                 "gcc",
                 "-static",
                 "-O2",
-                "-march=x86-64-v2",
+                program.equals("avx") ? "-march=x86-64-v3" : "-march=x86-64-v2",
                 "-o",
                 to.resolve(program).toString(),
                 source.toString());
@@ -124,7 +132,7 @@ class OneCpuIT {
     }
 
     @Test
-    void cpu_default_isV2AndNoMore() {
+    void cpu_default_isV3AndNoMore() {
         String flags =
                 sections.text("cpuinfo")
                         .lines()
@@ -133,8 +141,9 @@ class OneCpuIT {
                         .orElseThrow();
         assertThat(List.of(flags.split("\\s+")))
                 .contains("cx16", "lahf_lm", "popcnt", "pni", "ssse3", "sse4_1", "sse4_2", "nx")
+                .contains("avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "xsave")
                 .contains("hypervisor", "smep", "smap", "x2apic", "tsc_deadline_timer")
-                .doesNotContain("avx", "avx2", "vmx", "svm");
+                .doesNotContain("avx512f", "gfni", "vmx", "svm");
         assertThat(sections.text("cpuinfo")).containsOnlyOnce("processor\t:");
     }
 
@@ -178,6 +187,20 @@ class OneCpuIT {
     @ValueSource(strings = {"x87", "transcendental", "sse", "strings", "integer"})
     void program_compiledByTheHost_printsTheSame(String program) throws Exception {
         same(program, HostTools.run(directory.resolve("programs").resolve(program).toString()));
+    }
+
+    @Test
+    void avx_onHostAndGuest_printsTheSame() throws Exception {
+        String cpuinfo = Files.readString(Path.of("/proc/cpuinfo"));
+        for (String flag : List.of("avx2", "fma", "f16c", "bmi2")) {
+            assumeThat(cpuinfo)
+                    .as("the host's CPU has " + flag)
+                    .containsPattern(" " + flag + "\\b");
+        }
+        String program = directory.resolve("programs/avx").toString();
+        same("avx", HostTools.run(program));
+        Path work = Files.createDirectory(directory.resolve("pair"));
+        same("avx-pair", HostTools.run("sh", "-c", PAIR.formatted(program, work)));
     }
 
     @Test
