@@ -432,16 +432,34 @@ public final class Cpu {
     public void push(int sizeBytes, long value) {
         long sp = regs[4] - sizeBytes;
         long offset = sp & stackMask;
-        mmu.write(linear(Seg.SS, offset, sizeBytes, true), sizeBytes, value);
+        try {
+            mmu.write(linear(Seg.SS, offset, sizeBytes, true), sizeBytes, value);
+        } catch (GuestFault fault) {
+            throw onStack(fault);
+        }
         setStackPointer(offset);
     }
 
     /** Pops: reads first, then moves RSP. */
     public long pop(int sizeBytes) {
         long offset = regs[4] & stackMask;
-        long value = mmu.read(linear(Seg.SS, offset, sizeBytes, false), sizeBytes);
+        long value;
+        try {
+            value = mmu.read(linear(Seg.SS, offset, sizeBytes, false), sizeBytes);
+        } catch (GuestFault fault) {
+            throw onStack(fault);
+        }
         setStackPointer((offset + sizeBytes) & stackMask);
         return value;
+    }
+
+    /** A non-canonical address of the stack is #SS, also where the instruction has other memory. */
+    private GuestFault onStack(GuestFault fault) {
+        if (!mmu.nonCanonical) {
+            return fault;
+        }
+        mmu.nonCanonical = false;
+        return fault(GuestFault.SS, 0);
     }
 
     /** Replaces RSP, ESP or SP by the stack's width; {@code offset} is already truncated. */

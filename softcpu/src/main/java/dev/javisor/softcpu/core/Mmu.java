@@ -86,7 +86,8 @@ public final class Mmu {
     public int execPage2 = -1;
 
     /**
-     * The last #GP was for a non-canonical address; the run loop makes it #SS for stack accesses.
+     * The last #GP was for a non-canonical address; the run loop makes it #SS for accesses through
+     * SS.
      */
     public boolean nonCanonical;
 
@@ -310,7 +311,7 @@ public final class Mmu {
     }
 
     /** An access that ends beyond the canonical range faults before any translation. */
-    private void checkLastByte(long linear, int sizeBytes) {
+    public void checkLastByte(long linear, int sizeBytes) {
         if (cpu.long64 && !cpu.isCanonical(linear + sizeBytes - 1)) {
             nonCanonical = true;
             throw cpu.fault(GuestFault.GP, 0);

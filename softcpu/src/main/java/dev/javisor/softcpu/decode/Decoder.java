@@ -262,7 +262,7 @@ public final class Decoder {
             if (p < 0) {
                 return more(at, end);
             }
-            if ((flags & Form.VSIB) != 0 && !vectorIndex(in, modrm, code, start, prefixes)) {
+            if ((flags & Form.VSIB) != 0 && !vectorIndex(in, mode, modrm, code, start, prefixes)) {
                 return invalid(at, p, mode, ip, in);
             }
         }
@@ -509,7 +509,8 @@ public final class Decoder {
      *
      * @return false where the encoding is #UD: no SIB, or registers that are not distinct
      */
-    private static boolean vectorIndex(Insn in, int modrm, byte[] code, int modrmAt, int prefixes) {
+    private static boolean vectorIndex(
+            Insn in, int mode, int modrm, byte[] code, int modrmAt, int prefixes) {
         if ((modrm & 7) != 4 || in.addrSize == 2) {
             return false;
         }
@@ -517,7 +518,7 @@ public final class Decoder {
         int index = (sib >> 3 & 7) | ((prefixes & REX_X) != 0 ? 8 : 0);
         in.index = (byte) index;
         int destination = (modrm >> 3 & 7) | ((prefixes & REX_R) != 0 ? 8 : 0);
-        int mask = prefixes >> VVVV_SHIFT & 15;
+        int mask = prefixes >> VVVV_SHIFT & (mode == 64 ? 15 : 7);
         return index != destination && index != mask && destination != mask;
     }
 

@@ -122,7 +122,7 @@ public final class AvxOps {
             u.b0 = cpu.vec[4 * reg];
             u.b1 = cpu.vec[4 * reg + 1];
         } else {
-            long linear = cpu.linear(in, 16, false);
+            long linear = Vectors.source(cpu, in, 16);
             u.b0 = cpu.mmu.read64(linear);
             u.b1 = cpu.mmu.read64(Vectors.next(cpu, linear, 8));
         }

@@ -51,9 +51,14 @@ final class Vectors {
         FpUnit u = cpu.fpu;
         Mmu mmu = cpu.mmu;
         int size = in.vectorBytes == 32 ? 32 : 16;
-        long linear = cpu.linear(in, size, false);
-        if (aligned && (linear & (size - 1)) != 0) {
-            throw cpu.gp0();
+        long linear;
+        if (aligned) {
+            linear = cpu.linear(in, size, false);
+            if ((linear & (size - 1)) != 0) {
+                throw cpu.gp0();
+            }
+        } else {
+            linear = source(cpu, in, size);
         }
         u.b0 = mmu.read64(linear);
         u.b1 = mmu.read64(next(cpu, linear, 8));
@@ -75,9 +80,19 @@ final class Vectors {
             u.b1 = cpu.vec[4 * in.reg1 + 1];
             return;
         }
-        long linear = cpu.linear(in, wide ? 16 : 8, false);
+        long linear = source(cpu, in, wide ? 16 : 8);
         u.b0 = cpu.mmu.read64(linear);
         u.b1 = wide ? cpu.mmu.read64(next(cpu, linear, 8)) : 0;
+    }
+
+    /** Address of a memory operand that is read in several parts. */
+    static long source(Cpu cpu, Insn in, int sizeBytes) {
+        long linear = cpu.linear(in, sizeBytes, false);
+        if ((linear & 0xFFF) > 4096 - sizeBytes) {
+            // Before the first part can fault otherwise.
+            cpu.mmu.checkLastByte(linear, sizeBytes);
+        }
+        return linear;
     }
 
     /** Linear addresses wrap at 4 GiB outside 64-bit mode. */

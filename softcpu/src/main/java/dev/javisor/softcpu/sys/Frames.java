@@ -103,7 +103,7 @@ final class Frames {
 
     /** Reads at an offset of the current stack. */
     static long read(Cpu cpu, long offset, int sizeBytes) {
-        if (cpu.long64 && !cpu.isCanonical(offset)) {
+        if (cpu.long64 && !cpu.isCanonical(offset + sizeBytes - 1)) {
             throw cpu.fault(GuestFault.SS, 0);
         }
         return cpu.mmu.read(cpu.linear(Seg.SS, offset, sizeBytes, false), sizeBytes);

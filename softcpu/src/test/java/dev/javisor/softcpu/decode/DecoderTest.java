@@ -168,6 +168,8 @@ class DecoderTest {
         assertThat(text(64, "c4 e2 e9 90 04 48"))
                 .isEqualTo("vpgatherdq xmm0,QWORD PTR [rax+xmm1*2],xmm2");
         assertInvalid(64, "c4 e2 f1 90 04 48");
+        assertThat(text(64, "c4 e2 b1 90 04 48")).endsWith("xmm9");
+        assertInvalid(32, "c4 e2 b1 90 04 48"); // the upper bit of VEX.vvvv does not count
         assertInvalid(64, "c4 e2 e9 90 00");
     }
 

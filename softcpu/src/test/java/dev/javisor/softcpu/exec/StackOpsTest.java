@@ -154,4 +154,22 @@ class StackOpsTest {
         assertThat(test.faultOf(0x9D)).isEqualTo(GuestFault.GP);
         assertThat(cpu.regs[4]).isEqualTo(0x4000);
     }
+
+    @Test
+    void stackPointer_nonCanonical_isStackFaultWhateverTheOperandIs() {
+        ExecTestCpu wide = new ExecTestCpu(64);
+        Cpu cpu = wide.cpu;
+        cpu.regs[0] = 0x4000; // [RAX], in DS
+        cpu.mmu.write64(0x4000, 0x5000);
+        cpu.regs[4] = 0x8000_0000_1000L;
+        assertThat(wide.faultOf(0xFF, 0x30)).as("push [rax]").isEqualTo(GuestFault.SS);
+        assertThat(wide.faultOf(0x8F, 0x00)).as("pop [rax]").isEqualTo(GuestFault.SS);
+        assertThat(wide.faultOf(0xFF, 0x10)).as("call [rax]").isEqualTo(GuestFault.SS);
+        assertThat(cpu.regs[4]).isEqualTo(0x8000_0000_1000L);
+        cpu.regs[4] = 0x4000;
+        cpu.regs[0] = 0x8000_0000_1000L;
+        assertThat(wide.faultOf(0xFF, 0x30)).as("the operand itself").isEqualTo(GuestFault.GP);
+        assertThat(wide.faultOf(0x8F, 0x00)).isEqualTo(GuestFault.GP);
+        assertThat(cpu.regs[4]).isEqualTo(0x4000);
+    }
 }

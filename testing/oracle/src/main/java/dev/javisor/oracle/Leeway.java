@@ -23,14 +23,12 @@ final class Leeway {
 
     /**
      * Whether silicon may fault where the software CPU does not: bytes that the mask leaves out
-     * (SDM 2B, MASKMOVQ: as implemented); MOVSXD to 16 bits, which reads four bytes on AMD's;
-     * VPINSRD with VEX.W outside 64-bit mode, which AMD's do not ignore.
+     * (SDM 2B, MASKMOVQ: as implemented); MOVSXD to 16 bits, which reads four bytes on AMD's.
      */
     static boolean mayReachFurther(Insn in) {
         return switch (in.op) {
             case MASKMOVQ, MASKMOVDQU -> true;
             case MOVSXD -> in.opSize == 2;
-            case PINSRD -> in.mode == 32 && in.vexBytes != 0;
             default -> false;
         };
     }
@@ -51,8 +49,6 @@ final class Leeway {
             return false;
         }
         return switch (in.op) {
-            // DEVIATION: with a memory operand it decides between #GP and #SS for both accesses.
-            case PUSH, POP, CALL -> trap == GuestFault.SS && CaseGenerator.hasMemory(in);
             // AMD's take misaligned memory operands here.
             case SHA1RNDS4, SHA1NEXTE, SHA1MSG1, SHA1MSG2, SHA256RNDS2, SHA256MSG1, SHA256MSG2 ->
                     true;

@@ -86,12 +86,17 @@ final class OracleLayout {
 
     private OracleLayout() {}
 
+    /** Linux's vsyscall page, executable in every process. */
+    private static final long VSYSCALL = 0xFFFF_FFFF_FF60_0000L;
+
     /** Whether the address is in pages that only the runner has: image, file, stack, vDSO. */
     static boolean isRunner(long address) {
         long image = address - IMAGE;
         long file = address - SHARED;
         boolean stack = address >>> 40 != 0 && address > 0 && address < USER_END;
+        boolean vsyscall = address >= VSYSCALL && address < VSYSCALL + PAGE;
         return stack
+                || vsyscall
                 || (image >= -16 && image < IMAGE_BYTES)
                 || (file >= -16 && file < SHARED_BYTES);
     }

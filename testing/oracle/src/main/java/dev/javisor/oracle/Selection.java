@@ -104,6 +104,10 @@ final class Selection {
         if (!host.executes(in)) {
             return false;
         }
+        // VEX.W outside 64-bit mode: #UD on AMD's processors, ignored on Intel's and ours.
+        if ((in.op == Op.PINSRD || in.op == Op.PEXTRD) && in.vexBytes != 0 && in.mode == 32) {
+            return code[opcodeAt - 1] >= 0;
+        }
         return switch (family) {
                     // AMD's processors honour 66 on near branches in 64-bit mode, Intel's (and
                     // ours) do
