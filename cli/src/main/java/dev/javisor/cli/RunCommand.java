@@ -4,6 +4,7 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.TranslationMode;
 import dev.javisor.vmm.VmSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -62,6 +63,15 @@ final class RunCommand implements Callable<Integer> {
             description =
                     "What the guest's CPUs can do: ${COMPLETION-CANDIDATES}. Default: x86-64-v3")
     private CpuModel cpuModel = VmSpec.DEFAULT_CPU_MODEL;
+
+    @Option(
+            names = "--translate",
+            paramLabel = "off|on|eager",
+            defaultValue = "on",
+            description =
+                    "Whether the software CPU turns hot code into JVM bytecode. For diagnosis: off"
+                            + " interprets all, eager translates all. Default: on")
+    private TranslationMode translation = TranslationMode.ON;
 
     @Option(
             names = "--cpus",
@@ -164,6 +174,7 @@ final class RunCommand implements Callable<Integer> {
                 new RunSettings(
                         accelerator,
                         cpuModel,
+                        translation,
                         cpus,
                         memory,
                         Optional.ofNullable(kernel),

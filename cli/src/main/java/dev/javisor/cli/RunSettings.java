@@ -4,6 +4,7 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.TranslationMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import java.util.Set;
 record RunSettings(
         Accelerator accelerator,
         CpuModel cpuModel,
+        TranslationMode translation,
         int cpus,
         long memoryBytes,
         Optional<Path> kernel,

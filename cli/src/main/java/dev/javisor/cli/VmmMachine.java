@@ -26,6 +26,7 @@ final class VmmMachine implements Machine {
         VmSpec.Builder spec =
                 VmSpec.builder(guest.kernel())
                         .accelerator(settings.accelerator())
+                        .translation(settings.translation())
                         .cpuModel(settings.cpuModel())
                         .cpus(settings.cpus())
                         .memoryBytes(settings.memoryBytes())

@@ -2,6 +2,7 @@ package dev.javisor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.javisor.vmm.TranslationMode;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -61,6 +62,7 @@ class CommandLineTest {
                     run --cpus 0             | out of range
                     run --cpus many          | --cpus
                     run --cpu x86-64-v9      | give x86-64-v1, x86-64-v2
+                    run --translate often    | --translate
                     run --accel tcg          | --accel
                     run --disk ,readonly     | no file
                     run --disk a,rw          | no setting of a disk
@@ -118,7 +120,7 @@ class CommandLineTest {
         String disk = file("d").toString();
         int code =
                 run(
-                        ("run --accel soft --cpu x86-64-v3 --cpus 4 --memory 64M --kernel "
+                        ("run --accel soft --translate eager --cpu x86-64-v3 --cpus 4 --memory 64M --kernel "
                                         + kernel)
                                 .concat(" --initrd " + initrd + " --append quiet --disk " + disk)
                                 .concat(",readonly --debug-exit --trace virtio,exits --timeout 5m")
@@ -131,6 +133,7 @@ class CommandLineTest {
         assertThat(settings.cpus()).isEqualTo(4);
         assertThat(settings.memoryBytes()).isEqualTo(64L << 20);
         assertThat(settings.disks()).containsExactly(new DiskOption(Path.of(disk), true));
+        assertThat(settings.translation()).isEqualTo(TranslationMode.EAGER);
         assertThat(settings.debugExit()).isTrue();
         assertThat(settings.trace())
                 .containsExactlyInAnyOrder(TraceCategory.virtio, TraceCategory.exits);
@@ -146,6 +149,7 @@ class CommandLineTest {
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
                         dev.javisor.hypervisor.CpuModel.X86_64_V2,
+                        TranslationMode.ON,
                         1,
                         64L << 20,
                         java.util.Optional.empty(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.javisor.base.JavisorException;
+import dev.javisor.vmm.TranslationMode;
 import dev.javisor.vmm.VmOutcome;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -38,6 +39,7 @@ class CommandSessionTest {
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
                         dev.javisor.hypervisor.CpuModel.X86_64_V2,
+                        TranslationMode.ON,
                         1,
                         64L << 20,
                         Optional.empty(),

@@ -10,7 +10,16 @@ import dev.javisor.softcpu.run.SoftVirtualMachine;
 
 /** The software CPU: runs anywhere a JVM does. */
 public final class SoftHypervisor implements Hypervisor {
-    public SoftHypervisor() {}
+    private final Translation translation;
+
+    /** Translates hot code. */
+    public SoftHypervisor() {
+        this(Translation.ON);
+    }
+
+    public SoftHypervisor(Translation translation) {
+        this.translation = translation;
+    }
 
     @Override
     public String name() {
@@ -25,6 +34,6 @@ public final class SoftHypervisor implements Hypervisor {
     @Override
     public VirtualMachine createVirtualMachine(
             VirtualMachineConfig config, GuestMemory memory, TimeSource time) {
-        return new SoftVirtualMachine(config, memory, time);
+        return new SoftVirtualMachine(config, memory, time, translation);
     }
 }

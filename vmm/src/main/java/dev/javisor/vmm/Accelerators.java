@@ -3,6 +3,7 @@ package dev.javisor.vmm;
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.softcpu.SoftHypervisor;
+import dev.javisor.softcpu.Translation;
 
 /** Chooses what runs the guest's code. */
 final class Accelerators {
@@ -11,11 +12,11 @@ final class Accelerators {
     /**
      * @throws VmException if it cannot run here
      */
-    static Hypervisor select(Accelerator wanted) {
+    static Hypervisor select(Accelerator wanted, TranslationMode translation) {
         if (wanted == Accelerator.KVM) {
             throw new VmException("accelerator kvm is not built yet: use soft or auto");
         }
-        Hypervisor soft = new SoftHypervisor();
+        Hypervisor soft = new SoftHypervisor(of(translation));
         return switch (soft.probe()) {
             case Availability.Available _ -> soft;
             case Availability.Unavailable unavailable ->
@@ -25,6 +26,14 @@ final class Accelerators {
                                             soft.name(),
                                             unavailable.message(),
                                             unavailable.remedy()));
+        };
+    }
+
+    private static Translation of(TranslationMode mode) {
+        return switch (mode) {
+            case OFF -> Translation.OFF;
+            case ON -> Translation.ON;
+            case EAGER -> Translation.EAGER;
         };
     }
 

@@ -72,7 +72,7 @@ public final class Vm implements AutoCloseable {
      *     open
      */
     public static Vm create(VmSpec spec, VmConsole console) {
-        return new Vm(spec, console, Accelerators.select(spec.accelerator()));
+        return new Vm(spec, console, Accelerators.select(spec.accelerator(), spec.translation()));
     }
 
     /** As {@link #create(VmSpec, VmConsole)}, on a given accelerator. */

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param memoryBytes rounded up to whole pages
  * @param extraInitrd a cpio archive behind {@code initrd}, or empty; not copied
  * @param append the kernel's command line
+ * @param translation what the software CPU does about hot code
  * @param debugExit whether a write to port 0xF4 ends the machine
  * @param endOnReset whether a reset that the guest asks for ends the machine
  * @param ports names of virtio-console ports, which the guest finds under /dev/virtio-ports
@@ -21,6 +22,7 @@ import java.util.Optional;
 public record VmSpec(
         String name,
         Accelerator accelerator,
+        TranslationMode translation,
         CpuModel cpuModel,
         int cpus,
         long memoryBytes,
@@ -76,6 +78,7 @@ public record VmSpec(
         private final Path kernel;
         private String name = "vm";
         private Accelerator accelerator = Accelerator.AUTO;
+        private TranslationMode translation = TranslationMode.ON;
         private CpuModel cpuModel = DEFAULT_CPU_MODEL;
         private int cpus = 1;
         private long memoryBytes = DEFAULT_MEMORY_BYTES;
@@ -98,6 +101,11 @@ public record VmSpec(
 
         public Builder accelerator(Accelerator value) {
             accelerator = value;
+            return this;
+        }
+
+        public Builder translation(TranslationMode value) {
+            translation = value;
             return this;
         }
 
@@ -158,6 +166,7 @@ public record VmSpec(
             return new VmSpec(
                     name,
                     accelerator,
+                    translation,
                     cpuModel,
                     cpus,
                     memoryBytes,

@@ -29,6 +29,7 @@ public final class CodePages {
 
     private final byte[] marks;
     private final int[] versions;
+    private int writes;
     private WriteRevoker revoker = (page, mark) -> mark.run();
 
     CodePages(long backingBytes) {
@@ -44,6 +45,11 @@ public final class CodePages {
 
     public boolean isCode(int page) {
         return marks[page] != 0;
+    }
+
+    /** Counts all writes to code. Plain read: a vCPU sees its own at once, others' soon. */
+    public int writes() {
+        return writes;
     }
 
     /** Plain read: for the check at block entry on a vCPU thread. */
@@ -77,6 +83,7 @@ public final class CodePages {
     /** A vCPU stored into a marked page: its blocks are void. */
     public synchronized void written(int page) {
         BYTES.setVolatile(marks, page, (byte) 0);
+        writes++;
         INTS.setVolatile(versions, page, versions[page] + 1);
     }
 

@@ -194,6 +194,12 @@ public final class Cpu {
     /** DR6 bits of breakpoints that the running instruction met: a trap after it. */
     public int pendingDebug;
 
+    /** The instruction that translated code has handed to its family: what a fault is of. */
+    public @Nullable Insn calledOut;
+
+    /** Guest instructions that translated code has retired. */
+    public long retired;
+
     /** Scratch of the system instructions: frames, CPUID results. */
     public final long[] scratch = new long[16];
 

@@ -122,6 +122,19 @@ public final class Mmu {
         return ram;
     }
 
+    /** Which of the access contexts the mode selects: {@link #SUPERVISOR} and so on. */
+    public int context() {
+        return context;
+    }
+
+    /**
+     * For translated code: the entries of an access context, laid out as the class comment says.
+     * The array stays the same for ever; its contents change under the vCPU's thread only.
+     */
+    public long[] entries(int ctx) {
+        return contexts[ctx];
+    }
+
     // ------------------------------------------------------------------ contexts and flushes
 
     void updateMode() {

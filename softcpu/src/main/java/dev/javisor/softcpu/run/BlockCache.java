@@ -1,5 +1,7 @@
 package dev.javisor.softcpu.run;
 
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.BlockBuilder;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Mmu;
@@ -99,6 +101,25 @@ final class BlockCache {
         if (!cpu.long64 && block.endIp - 1 > cpu.segLimit[Seg.CS]) {
             throw cpu.gp0();
         }
+    }
+
+    /** The block at {@code rip} of 64-bit code if it can be entered at once, else null. */
+    @Nullable Block ready(long rip, int key) {
+        Block block = jump[jumpIndex(rip)];
+        return block.linear == rip
+                        && block.key == key
+                        && block.ip == rip
+                        && block.generation == mmu.codeGeneration
+                        && block.page2 < 0
+                        && codePages.version(block.page) == block.version
+                ? block
+                : null;
+    }
+
+    /** What {@link #jump} has for an address, whatever it is worth; from any thread. */
+    @Nullable Block known(long linear, int key) {
+        Block block = jump[jumpIndex(linear)];
+        return block.linear == linear && block.key == key ? block : null;
     }
 
     private Block findOrBuild(long linear, long ip, int key) {

@@ -1,5 +1,10 @@
 package dev.javisor.softcpu.run;
 
+import dev.javisor.softcpu.block.Alu;
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.Families;
+import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.Uop;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
@@ -7,6 +12,8 @@ import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Mmu;
 import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.translate.Translator;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +30,9 @@ final class HotLoop {
 
     /** An instruction faulted; RIP is its address. */
     static final int FAULT = 2;
+
+    /** Extra heat for loop heads and called functions: they make the best regions. */
+    private static final int ENTRY_HEAT = 7;
 
     private final Cpu cpu;
     private final Mmu mmu;
@@ -44,7 +54,18 @@ final class HotLoop {
     /** After FAULT: the instruction. */
     @Nullable Insn faulting;
 
-    HotLoop(Cpu cpu, BlockCache cache) {
+    /** The last region stopped before an instruction that only tier one executes. */
+    private boolean aside;
+
+    /** {@link Block#heat} at which a translation is asked for. */
+    private final int heatLimit;
+
+    /** Null: everything is interpreted. */
+    private final @Nullable Translator translator;
+
+    HotLoop(Cpu cpu, BlockCache cache, @Nullable Translator translator) {
+        this.translator = translator;
+        this.heatLimit = translator == null ? Integer.MAX_VALUE : translator.heatLimit();
         this.cpu = cpu;
         this.mmu = cpu.mmu;
         this.cache = cache;
@@ -54,6 +75,26 @@ final class HotLoop {
 
     private static long ea(long[] r, long[] segBase, Insn in) {
         return r[in.base] + (r[in.index] << in.scale) + in.disp + segBase[in.seg];
+    }
+
+    /** Asks for a translation, once in two thousand million executions. */
+    private void heated(Block b) {
+        b.heat = Integer.MIN_VALUE;
+        if (translator != null && Translator.handles(b)) {
+            translator.request(b);
+        }
+    }
+
+    /** Whether the block's region may run; forgets it if its code has changed. */
+    private boolean usable(Block b, Region region) {
+        if (region.isUsable(cpu)) {
+            return true;
+        }
+        if (region.isVoid(cpu)) {
+            b.region = null;
+            b.heat = 0;
+        }
+        return false;
     }
 
     /** Runs from {@code block}, which must be current and at CS:RIP. */
@@ -68,8 +109,29 @@ final class HotLoop {
         Block b = block;
         Insn in = b.code[0];
         int i = 0;
+        boolean inRegion = false;
         try {
             while (true) {
+                Region region = b.region;
+                if (region != null && !aside && usable(b, region)) {
+                    inRegion = true;
+                    aside = region.run(c, region.budget()) == Region.SIDE_EXIT;
+                    inRegion = false;
+                    if (c.requests() != 0) {
+                        return ATTENTION;
+                    }
+                    Block after = cache.ready(c.rip, b.key);
+                    if (after == null) {
+                        from = null;
+                        return LOOKUP;
+                    }
+                    b = after;
+                    continue;
+                }
+                aside = false;
+                if (++b.heat >= heatLimit) {
+                    heated(b);
+                }
                 m.execPage = b.page;
                 m.execPage2 = b.page2;
                 instructions += b.instructions;
@@ -367,11 +429,18 @@ final class HotLoop {
                     fromTaken = taken;
                     return LOOKUP;
                 }
+                if (taken && (in.imm <= in.ip || in.uop == Uop.CALL_REL)) {
+                    next.heat += ENTRY_HEAT;
+                }
                 b = next;
             }
         } catch (GuestFault e) {
+            if (inRegion) {
+                in = Objects.requireNonNull(c.calledOut);
+            } else {
+                instructions -= b.instructions - Math.min(i, b.instructions);
+            }
             c.rip = in.ip;
-            instructions -= b.instructions - Math.min(i, b.instructions);
             fault = e;
             faulting = in;
             return FAULT;

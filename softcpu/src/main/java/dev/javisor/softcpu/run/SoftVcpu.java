@@ -7,6 +7,7 @@ import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.sys.Reset;
 import dev.javisor.softcpu.sys.StateCodec;
 import dev.javisor.softcpu.sys.VcpuPlatform;
+import dev.javisor.softcpu.translate.Translator;
 import org.jspecify.annotations.Nullable;
 
 /** One vCPU of the software CPU. */
@@ -26,7 +27,7 @@ final class SoftVcpu implements Vcpu {
         this.vm = vm;
         this.cpu = new Cpu(id, vm.ram());
         this.platform = new VcpuPlatform(cpu, vm.cpuid(), vm.guestClock(), vm.fabric());
-        this.loop = new VcpuLoop(cpu, platform, vm.crew());
+        this.loop = new VcpuLoop(cpu, platform, vm.crew(), vm.tierTwo());
         cpu.mmu.setExclusive(vm.crew()::runExclusiveFromInside);
         cpu.random = vm.random();
         Reset.powerOn(cpu, platform);
@@ -105,11 +106,20 @@ final class SoftVcpu implements Vcpu {
         LOG.log(
                 System.Logger.Level.DEBUG,
                 () ->
-                        "vcpu %d: %d instructions in %.3f s, %d blocks"
+                        "vcpu %d: %d instructions in %.3f s, %d blocks, %s"
                                 .formatted(
                                         cpu.id,
                                         loop.instructions(),
                                         ranNanos / 1e9,
-                                        loop.cache().blocksBuilt()));
+                                        loop.cache().blocksBuilt(),
+                                        translated()));
+    }
+
+    private String translated() {
+        Translator translator = loop.translator();
+        return translator == null
+                ? "not translated"
+                : "%d regions in %.3f s executed %d of them"
+                        .formatted(translator.regions(), translator.nanos() / 1e9, cpu.retired);
     }
 }

@@ -6,6 +6,7 @@ import dev.javisor.hypervisor.HypervisorException;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
+import dev.javisor.softcpu.Translation;
 import dev.javisor.softcpu.apic.ApicFabric;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestClock;
@@ -29,10 +30,16 @@ public final class SoftVirtualMachine implements VirtualMachine {
     private final SecureRandom random = new SecureRandom();
 
     private final Crew crew = new Crew();
+    private final TierTwo tierTwo;
     private final Doorbells doorbells = new Doorbells();
     private final List<SoftVcpu> vcpus = new ArrayList<>();
 
-    public SoftVirtualMachine(VirtualMachineConfig config, GuestMemory memory, TimeSource time) {
+    public SoftVirtualMachine(
+            VirtualMachineConfig config,
+            GuestMemory memory,
+            TimeSource time,
+            Translation translation) {
+        this.tierTwo = new TierTwo(translation);
         this.config = config;
         this.memory = memory;
         this.clock = new GuestClock(time, config.tscHz());
@@ -66,6 +73,10 @@ public final class SoftVirtualMachine implements VirtualMachine {
         vcpus.add(vcpu);
         crew.add(vcpu.cpu());
         return vcpu;
+    }
+
+    TierTwo tierTwo() {
+        return tierTwo;
     }
 
     @Override
@@ -143,6 +154,7 @@ public final class SoftVirtualMachine implements VirtualMachine {
         for (SoftVcpu vcpu : vcpus) {
             vcpu.close();
         }
+        tierTwo.close();
     }
 
     private void revokeWrites(long page, Runnable mark) {

@@ -3,6 +3,8 @@ package dev.javisor.softcpu.run;
 import dev.javisor.hypervisor.Vcpu.ExitReason;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.apic.LocalApic;
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.BlockBuilder;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.core.GuestFault;
@@ -12,6 +14,7 @@ import dev.javisor.softcpu.sys.DebugRegisters;
 import dev.javisor.softcpu.sys.Interrupts;
 import dev.javisor.softcpu.sys.Reset;
 import dev.javisor.softcpu.sys.VcpuPlatform;
+import dev.javisor.softcpu.translate.Translator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,20 +30,26 @@ final class VcpuLoop {
     private final Crew crew;
     private final BlockBuilder builder;
     private final BlockCache cache;
+    private final @Nullable Translator translator;
     private final HotLoop hot;
 
-    VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew) {
+    VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew, TierTwo tierTwo) {
         this.cpu = cpu;
         this.platform = platform;
         this.apic = platform.apic();
         this.crew = crew;
         this.builder = new BlockBuilder(cpu);
         this.cache = new BlockCache(cpu, builder);
-        this.hot = new HotLoop(cpu, cache);
+        this.translator = tierTwo.translator(cpu, cache::known);
+        this.hot = new HotLoop(cpu, cache, translator);
     }
 
     long instructions() {
-        return hot.instructions;
+        return hot.instructions + cpu.retired;
+    }
+
+    @Nullable Translator translator() {
+        return translator;
     }
 
     BlockCache cache() {

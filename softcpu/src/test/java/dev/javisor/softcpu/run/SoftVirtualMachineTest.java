@@ -6,6 +6,7 @@ import dev.javisor.base.HostTimeSource;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.VirtualMachineConfig;
+import dev.javisor.softcpu.Translation;
 import java.lang.foreign.MemorySegment;
 import java.security.SecureRandom;
 import java.util.List;
@@ -23,7 +24,8 @@ class SoftVirtualMachineTest {
     void vcpu_randomInstructions_readASecureSource() {
         VirtualMachineConfig config = new VirtualMachineConfig("test", 1, CpuModel.X86_64_V2, 0);
         try (HostTimeSource time = new HostTimeSource("test timers");
-                SoftVirtualMachine vm = new SoftVirtualMachine(config, memory(), time);
+                SoftVirtualMachine vm =
+                        new SoftVirtualMachine(config, memory(), time, Translation.ON);
                 SoftVcpu vcpu = (SoftVcpu) vm.createVcpu(0)) {
             assertThat(vcpu.cpu().random).isInstanceOf(SecureRandom.class);
         }

@@ -1,15 +1,25 @@
 package dev.javisor.guests;
 
 import dev.javisor.softcpu.SoftHypervisor;
+import dev.javisor.softcpu.Translation;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** The suite on the software CPU. */
+/** The suite on both tiers of the software CPU. */
 class SoftConformanceTest {
     @TestFactory
-    Stream<DynamicTest> softwareCpu_conforms() {
-        SoftHypervisor hypervisor = new SoftHypervisor();
+    Stream<DynamicTest> interpreter_conforms() {
+        return suite(Translation.OFF);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> translator_conforms() {
+        return suite(Translation.EAGER);
+    }
+
+    private static Stream<DynamicTest> suite(Translation translation) {
+        SoftHypervisor hypervisor = new SoftHypervisor(translation);
         return Conformance.cases().stream()
                 .map(c -> DynamicTest.dynamicTest(c.name(), () -> c.run(hypervisor)));
     }

@@ -1,4 +1,4 @@
-package dev.javisor.softcpu.run;
+package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.decode.Insn;
 import org.jspecify.annotations.Nullable;
@@ -11,48 +11,57 @@ import org.jspecify.annotations.Nullable;
  * without a new translation while {@link #generation} is the MMU's: then its linear address still
  * means its page.
  */
-final class Block {
+public final class Block {
     /** Linear address of the first instruction. */
-    final long linear;
+    public final long linear;
 
     /** The same as an offset in CS. */
-    final long ip;
+    public final long ip;
 
-    /** {@link BlockCache#key}. */
-    final int key;
+    /** Code size in bits, plus 1 in user mode. */
+    public final int key;
 
     /** Backing page, and version at decoding. */
-    final int page;
+    public final int page;
 
-    final int version;
+    public final int version;
 
     /** Second page if the only instruction crosses into it, else -1. */
-    final int page2;
+    public final int page2;
 
-    final int version2;
+    public final int version2;
 
     /** What tier one executes: instructions after lowering. */
-    final Insn[] code;
+    public final Insn[] code;
 
     /** Guest instructions, before lowering. */
-    final int instructions;
+    public final int instructions;
 
     /** Offset in CS after the last instruction. */
-    final long endIp;
+    public final long endIp;
 
     /** MMU code generation at which the translation was last known to hold. */
-    int generation;
+    public int generation;
 
     /** Successor when the block falls through or its branch is not taken. */
-    @Nullable Block fallThrough;
+    public @Nullable Block fallThrough;
 
     /** Successor when its direct branch is taken. */
-    @Nullable Block taken;
+    public @Nullable Block taken;
+
+    /**
+     * Times executed by tier one, loop heads and call targets counted several times; far below zero
+     * once a translation was asked for. Approximate: it only decides what is translated.
+     */
+    public int heat;
+
+    /** Translation of the code from here on. Published by a plain write of a safe object. */
+    public @Nullable Region region;
 
     /** Next in the cache's bucket. */
-    @Nullable Block bucketNext;
+    public @Nullable Block bucketNext;
 
-    Block(
+    public Block(
             long linear,
             long ip,
             int key,

@@ -1,4 +1,4 @@
-package dev.javisor.softcpu.run;
+package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestFault;
@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Decodes guest code into blocks. Belongs to one vCPU's thread. */
-final class BlockBuilder {
+public final class BlockBuilder {
     private static final int MAX_LENGTH = 15;
 
     private final Cpu cpu;
@@ -21,7 +21,7 @@ final class BlockBuilder {
     private final List<Insn> insns = new ArrayList<>();
     private final Lowering lowering = new Lowering();
 
-    BlockBuilder(Cpu cpu) {
+    public BlockBuilder(Cpu cpu) {
         this.cpu = cpu;
         this.mmu = cpu.mmu;
     }
@@ -32,7 +32,7 @@ final class BlockBuilder {
      * @param physical translation of {@code linear}
      * @throws GuestFault if the first instruction reaches into a page that faults, or is too long
      */
-    Block build(long linear, long ip, int key, long physical, int limit) {
+    public Block build(long linear, long ip, int key, long physical, int limit) {
         int mode = key & ~1;
         int available = 4096 - (int) (linear & 0xFFF);
         long offset = mmu.ram().memory.offsetOf(physical, 1);
@@ -107,7 +107,7 @@ final class BlockBuilder {
     }
 
     /** Whether control, mode or interrupt state may differ after it: see Cpu's contract. */
-    static boolean endsBlock(Insn in) {
+    public static boolean endsBlock(Insn in) {
         return switch (in.op.family()) {
             case BRANCH, SYSTEM -> true;
             case STRING -> in.rep != 0;

@@ -1,4 +1,4 @@
-package dev.javisor.softcpu.run;
+package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
@@ -9,14 +9,14 @@ import java.util.List;
  * Chooses the dispatch codes of a block's instructions. Only 64-bit code with 64-bit addresses gets
  * specialised forms: elsewhere every access needs segment checks, which the families do.
  */
-final class Lowering {
+public final class Lowering {
     /** Register slot for the memory operand between the parts of a split instruction. */
-    static final byte TMP = 17;
+    public static final byte TMP = 17;
 
     private final List<Insn> out = new ArrayList<>();
 
     /** The executable form; instructions may be split, fused or dropped. */
-    Insn[] lower(List<Insn> insns, int mode) {
+    public Insn[] lower(List<Insn> insns, int mode) {
         out.clear();
         for (Insn in : insns) {
             if (mode == 64 && !in.lock && in.rep == 0 && specialise(in)) {
@@ -439,7 +439,7 @@ final class Lowering {
     }
 
     /** Whether {@code op} can start a specialised form at all: for tests. */
-    static boolean isSpecialised(Insn in) {
+    public static boolean isSpecialised(Insn in) {
         return in.uop > Uop.GENERIC_END && in.op != Op.INVALID;
     }
 }

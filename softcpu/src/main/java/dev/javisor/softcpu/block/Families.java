@@ -1,4 +1,4 @@
-package dev.javisor.softcpu.run;
+package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.decode.Insn;
@@ -14,10 +14,10 @@ import dev.javisor.softcpu.fp.X87Ops;
 import dev.javisor.softcpu.sys.SystemOps;
 
 /** Sends an instruction to the file that defines it. */
-final class Families {
+public final class Families {
     private Families() {}
 
-    static void execute(Cpu cpu, Insn in) {
+    public static void execute(Cpu cpu, Insn in) {
         switch (in.op.family()) {
             case INTEGER -> IntegerOps.execute(cpu, in);
             case BRANCH -> BranchOps.execute(cpu, in);

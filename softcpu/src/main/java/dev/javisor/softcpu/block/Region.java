@@ -1,0 +1,72 @@
+package dev.javisor.softcpu.block;
+
+import dev.javisor.softcpu.core.Cpu;
+
+/**
+ * Translated code: a root block and what it was seen to lead to, as one Java method. Belongs to one
+ * vCPU. Its registers and flags live in Java locals while it runs, so the state in {@link Cpu} is
+ * exact only where it is left.
+ */
+public abstract class Region {
+    /** Left with RIP exact: go on wherever RIP is. */
+    public static final int NEXT = 0;
+
+    /** Left before an instruction that tier one must execute: a TLB miss, a rare form. */
+    public static final int SIDE_EXIT = 1;
+
+    private final RegionPages pages;
+    private final int context;
+
+    /** MMU code generation at which the pages' translations were last known to hold. */
+    private int generation = -1;
+
+    /** Times entered: short runs at first, so that the JIT counts invocations. */
+    private int entries;
+
+    protected Region(RegionPages pages, int context) {
+        this.pages = pages;
+        this.context = context;
+    }
+
+    /** What it covers. */
+    public RegionPages pages() {
+        return pages;
+    }
+
+    /** Whether the code is still what was translated, and memory rights are those assumed. */
+    public final boolean isUsable(Cpu cpu) {
+        if (context != cpu.mmu.context()) {
+            return false;
+        }
+        if (generation != cpu.mmu.codeGeneration) {
+            if (!pages.stillMapped(cpu)) {
+                return false;
+            }
+            generation = cpu.mmu.codeGeneration;
+        }
+        return pages.current(cpu.mmu.ram().codePages);
+    }
+
+    /** Whether its code has changed for good. */
+    public final boolean isVoid(Cpu cpu) {
+        return !pages.current(cpu.mmu.ram().codePages);
+    }
+
+    /** Jumps backwards that the next run may make before it returns to the run loop. */
+    public final int budget() {
+        int n = entries;
+        if (n < 1000) {
+            entries = n + 1;
+            return 32 + n;
+        }
+        return 4096;
+    }
+
+    /**
+     * Runs from the root block; at most {@code budget} jumps backwards.
+     *
+     * @return {@link #NEXT} or {@link #SIDE_EXIT}
+     * @throws dev.javisor.softcpu.core.GuestFault of {@link Cpu#calledOut}, all state exact
+     */
+    public abstract int run(Cpu cpu, int budget);
+}

@@ -1,0 +1,189 @@
+package dev.javisor.softcpu.translate;
+
+import dev.javisor.softcpu.block.Alu;
+import dev.javisor.softcpu.block.Lowering;
+import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.Flags;
+import dev.javisor.softcpu.decode.Insn;
+import java.lang.classfile.CodeBuilder;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.MethodTypeDesc;
+
+/** The locals of a region's method, and the idioms of reading and writing them. */
+final class Frame {
+    static final ClassDesc CPU = Cpu.class.describeConstable().orElseThrow();
+    static final ClassDesc FLAGS = Flags.class.describeConstable().orElseThrow();
+    static final ClassDesc INSN = Insn.class.describeConstable().orElseThrow();
+    static final ClassDesc ALU = Alu.class.describeConstable().orElseThrow();
+    static final ClassDesc RUNTIME = RegionRuntime.class.describeConstable().orElseThrow();
+    static final ClassDesc LONGS = ConstantDescs.CD_long.arrayType();
+    static final ClassDesc INSNS = INSN.arrayType();
+    static final ClassDesc MEMORY = ClassDesc.of("java.lang.foreign.MemorySegment");
+    static final MethodTypeDesc J_JJ = method("JJJ");
+    static final MethodTypeDesc J_JJJ = method("JJJJ");
+    static final MethodTypeDesc J_JI = method("JJI");
+    static final MethodTypeDesc J_J = method("JJ");
+    static final MethodTypeDesc J_JIJ = method("JJIJ");
+    static final MethodTypeDesc J_JJI = method("JJJI");
+    static final MethodTypeDesc LOAD =
+            MethodTypeDesc.of(
+                    ConstantDescs.CD_long,
+                    MEMORY,
+                    LONGS,
+                    ConstantDescs.CD_int,
+                    ConstantDescs.CD_long);
+    static final MethodTypeDesc STORE =
+            LOAD.changeReturnType(ConstantDescs.CD_void)
+                    .insertParameterTypes(4, ConstantDescs.CD_long);
+    static final MethodTypeDesc Z_JJ = method("ZJJ");
+    static final MethodTypeDesc I_J = method("IJ");
+
+    // Locals; 0 is the region, longs take two.
+    static final int CPU_LOCAL = 1;
+    static final int BUDGET = 2;
+    static final int COUNT = 3;
+    private static final int REGS = 4;
+    private static final int TMP = 36;
+
+    /** Flags as stored: {@link Flags#result} and {@link Flags#aux}. */
+    static final int RESULT = 38;
+
+    static final int AUX = 40;
+
+    /** Operands of the last operation with flags: see {@link FlagKind}. */
+    static final int A = 42;
+
+    static final int B = 44;
+    static final int ADDRESS = 46;
+    static final int SLOT = 48;
+    static final int RIP = 49;
+    static final int CODE = 51;
+    static final int VALUE = 52;
+
+    final CodeBuilder code;
+
+    /** Class that is being made: its constants. */
+    final ClassDesc self;
+
+    /** General registers written anywhere so far, by bit. */
+    int written;
+
+    Frame(CodeBuilder code, ClassDesc self) {
+        this.code = code;
+        this.self = self;
+    }
+
+    /** From primitive descriptors, the result's first. */
+    private static MethodTypeDesc method(String types) {
+        return MethodTypeDesc.ofDescriptor("(" + types.substring(1) + ")" + types.charAt(0));
+    }
+
+    static int local(int reg) {
+        return reg == Lowering.TMP ? TMP : REGS + 2 * reg;
+    }
+
+    /** Pushes a general register, or the constant zero. */
+    void get(int reg) {
+        if (reg == Insn.ZERO) {
+            code.lconst_0();
+        } else {
+            code.lload(local(reg));
+        }
+    }
+
+    /** Pops into a general register. */
+    void set(int reg) {
+        if (reg < 16) {
+            written |= 1 << reg;
+        }
+        code.lstore(local(reg));
+    }
+
+    void constant(long value) {
+        code.loadConstant(value);
+    }
+
+    /** Zero-extends the 32-bit value on the stack. */
+    void zeroExtend32() {
+        code.loadConstant(0xFFFFFFFFL).land();
+    }
+
+    /** Sign-extends the 32-bit value on the stack. */
+    void signExtend32() {
+        code.l2i().i2l();
+    }
+
+    void alu(String name, MethodTypeDesc type) {
+        code.invokestatic(ALU, name, type);
+    }
+
+    void runtime(String name, MethodTypeDesc type) {
+        code.invokestatic(RUNTIME, name, type);
+    }
+
+    void tlb() {
+        code.getstatic(self, "TLB", LONGS);
+    }
+
+    void memory() {
+        code.getstatic(self, "MEMORY", MEMORY);
+    }
+
+    /** Loads all registers and flags from the CPU: the method's first instructions. */
+    void enter() {
+        for (int r = 0; r < 16; r++) {
+            reload(r);
+        }
+        code.lconst_0().lstore(TMP);
+        code.lconst_0().lstore(A);
+        code.lconst_0().lstore(B);
+        code.iconst_0().istore(COUNT);
+        reloadFlags();
+    }
+
+    private void registers() {
+        code.aload(CPU_LOCAL).getfield(CPU, "regs", LONGS);
+    }
+
+    private void flags() {
+        code.aload(CPU_LOCAL).getfield(CPU, "flags", FLAGS);
+    }
+
+    private void reload(int r) {
+        registers();
+        code.loadConstant(r).laload().lstore(local(r));
+    }
+
+    void reloadFlags() {
+        flags();
+        code.getfield(FLAGS, "result", ConstantDescs.CD_long).lstore(RESULT);
+        flags();
+        code.getfield(FLAGS, "aux", ConstantDescs.CD_long).lstore(AUX);
+    }
+
+    /** Reloads the registers of {@code set}. */
+    void reloadAll(int set) {
+        for (int r = 0; r < 16; r++) {
+            if ((set & 1 << r) != 0) {
+                reload(r);
+            }
+        }
+    }
+
+    /** Writes back whatever the region may have changed, and the count. Flags are stored. */
+    void spill() {
+        for (int r = 0; r < 16; r++) {
+            if ((written & 1 << r) != 0) {
+                registers();
+                code.loadConstant(r).lload(local(r)).lastore();
+            }
+        }
+        flags();
+        code.lload(RESULT).putfield(FLAGS, "result", ConstantDescs.CD_long);
+        flags();
+        code.lload(AUX).putfield(FLAGS, "aux", ConstantDescs.CD_long);
+        code.aload(CPU_LOCAL).aload(CPU_LOCAL).getfield(CPU, "retired", ConstantDescs.CD_long);
+        code.iload(COUNT).i2l().ladd().putfield(CPU, "retired", ConstantDescs.CD_long);
+    }
+}

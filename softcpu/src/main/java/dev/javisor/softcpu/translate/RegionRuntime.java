@@ -1,0 +1,135 @@
+package dev.javisor.softcpu.translate;
+
+import dev.javisor.softcpu.block.Families;
+import dev.javisor.softcpu.core.CodePages;
+import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.decode.Insn;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What translated code calls: small, so that the JIT inlines it. Memory order as {@link
+ * dev.javisor.softcpu.core.Mmu} says; accesses are bounds-checked by the segment.
+ */
+final class RegionRuntime {
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT =
+            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** Constants for the class being initialised; guarded by the class. */
+    private static @Nullable Constants handed;
+
+    /** What a region's class keeps in static final fields, so that the JIT knows them. */
+    record Constants(long[] tlb, MemorySegment memory, Insn[] calledOut) {}
+
+    private RegionRuntime() {}
+
+    static void hand(@Nullable Constants constants) {
+        handed = constants;
+    }
+
+    static Constants handed() {
+        Constants constants = handed;
+        if (constants == null) {
+            throw new IllegalStateException("a region's class outside its definition");
+        }
+        return constants;
+    }
+
+    /** Index of an address's entry in the soft TLB. */
+    static int slot(long linear) {
+        return ((int) (linear >>> 12) & 1023) << 2;
+    }
+
+    static long load64(MemorySegment memory, long[] tlb, int slot, long linear) {
+        long value = memory.get(LONG, linear + tlb[slot + 2]);
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    static long load32(MemorySegment memory, long[] tlb, int slot, long linear) {
+        long value = memory.get(INT, linear + tlb[slot + 2]) & 0xFFFFFFFFL;
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    static long load16(MemorySegment memory, long[] tlb, int slot, long linear) {
+        long value = memory.get(SHORT, linear + tlb[slot + 2]) & 0xFFFF;
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    static long load8(MemorySegment memory, long[] tlb, int slot, long linear) {
+        long value = memory.get(BYTE, linear + tlb[slot + 2]) & 0xFF;
+        VarHandle.acquireFence();
+        return value;
+    }
+
+    static void store64(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+        VarHandle.releaseFence();
+        memory.set(LONG, linear + tlb[slot + 2], value);
+    }
+
+    static void store32(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+        VarHandle.releaseFence();
+        memory.set(INT, linear + tlb[slot + 2], (int) value);
+    }
+
+    static void store16(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+        VarHandle.releaseFence();
+        memory.set(SHORT, linear + tlb[slot + 2], (short) value);
+    }
+
+    static void store8(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+        VarHandle.releaseFence();
+        memory.set(BYTE, linear + tlb[slot + 2], (byte) value);
+    }
+
+    /** Parity of the low byte: {@link dev.javisor.softcpu.core.Flags#pf}. */
+    static boolean parity(long result, long aux) {
+        return (Integer.bitCount((int) (result ^ (aux >>> 8)) & 0xFF) & 1) == 0;
+    }
+
+    /** Bit 63: SF. */
+    static long sign(long result, long aux) {
+        return result ^ (aux << 47);
+    }
+
+    /** Bit 63: OF. */
+    static long overflow(long aux) {
+        return aux ^ (aux << 1);
+    }
+
+    /** MUL's aux word: CF and OF unless the high half is zero. */
+    static long carryIfAny(long high) {
+        return high != 0 ? Long.MIN_VALUE : 0;
+    }
+
+    /** 1 if a is below b, unsigned. */
+    static long below(long a, long b) {
+        return Long.compareUnsigned(a, b) < 0 ? 1 : 0;
+    }
+
+    /**
+     * Has an instruction's family execute it; all state is in {@code cpu}.
+     *
+     * @param page that the instruction is in, of the backing
+     * @return whether translated code may go on
+     */
+    static boolean callOut(Cpu cpu, Insn in, int page) {
+        CodePages codePages = cpu.mmu.ram().codePages;
+        int writes = codePages.writes();
+        cpu.calledOut = in;
+        cpu.mmu.execPage = page;
+        cpu.mmu.execPage2 = -1;
+        Families.execute(cpu, in);
+        return cpu.requests() == 0 && codePages.writes() == writes;
+    }
+}

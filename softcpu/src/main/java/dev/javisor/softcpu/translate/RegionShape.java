@@ -1,0 +1,146 @@
+package dev.javisor.softcpu.translate;
+
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.RegionPages;
+import dev.javisor.softcpu.block.Uop;
+import dev.javisor.softcpu.decode.Insn;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+
+/**
+ * Which blocks make a region, and in which order: from the root along the links that tier one has
+ * made, that is along what was executed, hottest first. Calls are followed into the callee; where
+ * the callee returns is found by address.
+ */
+final class RegionShape {
+    private static final int MAX_PAGES = 4;
+
+    /** Blocks executed this many times less than the root are left out. */
+    private static final int COLD = 64;
+
+    private static final int MAX_RETURN_SITES = 3;
+
+    private final Translator.BlockFinder finder;
+    private final int heatLimit;
+    private final int maxCodes;
+    private final Map<Long, Integer> indexByIp = new HashMap<>();
+    private final Map<Long, Block> pageBlocks = new LinkedHashMap<>();
+    final List<Block> blocks = new ArrayList<>();
+
+    /** Blocks after the calls that were followed: where a return may lead. */
+    final List<Block> returnSites = new ArrayList<>();
+
+    private int codes;
+
+    RegionShape(Block root, Translator.BlockFinder finder, int heatLimit, int maxCodes) {
+        this.heatLimit = heatLimit;
+        this.finder = finder;
+        this.maxCodes = maxCodes;
+        grow(root);
+    }
+
+    private void grow(Block root) {
+        PriorityQueue<Block> candidates =
+                new PriorityQueue<>(Comparator.comparingInt((Block b) -> -heat(b)));
+        Block next = root;
+        while (next != null) {
+            if (admit(next)) {
+                Block follow = null;
+                for (Block successor : successors(next)) {
+                    if (indexByIp.containsKey(successor.ip)) {
+                        continue;
+                    }
+                    if (follow == null || heat(successor) > heat(follow)) {
+                        if (follow != null) {
+                            candidates.add(follow);
+                        }
+                        follow = successor;
+                    } else {
+                        candidates.add(successor);
+                    }
+                }
+                next = follow != null ? follow : candidates.poll();
+            } else {
+                next = candidates.poll();
+            }
+        }
+    }
+
+    /** Of a block whose translation was asked for: what it had at least. */
+    private int heat(Block b) {
+        return b.heat < 0 ? heatLimit : b.heat;
+    }
+
+    private boolean admit(Block b) {
+        Block root = blocks.isEmpty() ? b : blocks.getFirst();
+        if (indexByIp.containsKey(b.ip)
+                || b.page < 0
+                || b.page2 >= 0
+                || b.key != root.key
+                || heat(b) < heat(root) / COLD
+                || codes + b.code.length > maxCodes) {
+            return false;
+        }
+        long linearPage = b.linear & ~0xFFFL;
+        Block known = pageBlocks.get(linearPage);
+        if (known == null) {
+            if (pageBlocks.size() == MAX_PAGES) {
+                return false;
+            }
+            pageBlocks.put(linearPage, b);
+        } else if (known.page != b.page || known.version != b.version) {
+            return false;
+        }
+        codes += b.code.length;
+        indexByIp.put(b.ip, blocks.size());
+        blocks.add(b);
+        return true;
+    }
+
+    private List<Block> successors(Block b) {
+        List<Block> list = new ArrayList<>(3);
+        Insn last = b.code[b.code.length - 1];
+        if (b.taken != null) {
+            list.add(b.taken);
+        }
+        if (b.fallThrough != null) {
+            list.add(b.fallThrough);
+        }
+        if (last.uop == Uop.CALL_REL && returnSites.size() < MAX_RETURN_SITES) {
+            Block site = finder.find(last.nextIp, b.key);
+            if (site != null && !returnSites.contains(site)) {
+                returnSites.add(site);
+                list.add(site);
+            }
+        }
+        return list;
+    }
+
+    /** Number of the block at {@code ip}, or -1. */
+    int indexOf(long ip) {
+        return indexByIp.getOrDefault(ip, -1);
+    }
+
+    RegionPages pages() {
+        int n = pageBlocks.size();
+        long[] linear = new long[n];
+        int[] backing = new int[n];
+        int[] versions = new int[n];
+        int i = 0;
+        for (Map.Entry<Long, Block> entry : pageBlocks.entrySet()) {
+            linear[i] = entry.getKey();
+            backing[i] = entry.getValue().page;
+            versions[i++] = entry.getValue().version;
+        }
+        return new RegionPages(linear, backing, versions);
+    }
+
+    int codes() {
+        return codes;
+    }
+}

@@ -1,0 +1,327 @@
+package dev.javisor.softcpu.translate;
+
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionPages;
+import dev.javisor.softcpu.block.Uop;
+import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.decode.Op;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.CodeBuilder;
+import java.lang.classfile.Label;
+import java.lang.classfile.Opcode;
+import java.lang.constant.ClassDesc;
+import java.lang.constant.ConstantDescs;
+import java.lang.constant.MethodTypeDesc;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Turns a region's blocks into the bytes of a class that extends {@link Region}. */
+final class RegionWriter {
+    private static final ClassDesc REGION = Region.class.describeConstable().orElseThrow();
+    private static final ClassDesc PAGES = RegionPages.class.describeConstable().orElseThrow();
+    private static final ClassDesc CONSTANTS =
+            RegionRuntime.Constants.class.describeConstable().orElseThrow();
+    private static final MethodTypeDesc CONSTRUCTOR =
+            MethodTypeDesc.of(ConstantDescs.CD_void, PAGES, ConstantDescs.CD_int);
+    private static final MethodTypeDesc RUN =
+            MethodTypeDesc.of(ConstantDescs.CD_int, Frame.CPU, ConstantDescs.CD_int);
+    private static final MethodTypeDesc CALL_OUT =
+            MethodTypeDesc.of(
+                    ConstantDescs.CD_boolean, Frame.CPU, Frame.INSN, ConstantDescs.CD_int);
+
+    private final RegionShape shape;
+    private final FlagKind[] kindAtEntry;
+    private final List<Insn> calledOut = new ArrayList<>();
+
+    /** A place where a family executes an instruction: written behind the code. */
+    private record CallOut(
+            int number, Insn in, int uncounted, int page, Label start, Label resume, Label leave) {}
+
+    private final List<CallOut> callOuts = new ArrayList<>();
+    private ClassDesc self = REGION;
+    private Label[] starts = {};
+    private Frame f;
+    private CodeBuilder code;
+    private FlagWriter flags;
+    private MemoryWriter memory;
+    private CodeWriter codes;
+    private Exits exits;
+
+    @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
+    RegionWriter(RegionShape shape) {
+        this.shape = shape;
+        this.kindAtEntry = new FlagFlow(shape).kinds();
+    }
+
+    /** Instructions that families execute, in the order of the class's constant. */
+    Insn[] calledOut() {
+        return calledOut.toArray(Insn[]::new);
+    }
+
+    /** The class file. */
+    byte[] write(String name) {
+        self = ClassDesc.of("dev.javisor.softcpu.translate", name);
+        return ClassFile.of(
+                        ClassFile.DebugElementsOption.DROP_DEBUG,
+                        ClassFile.LineNumbersOption.DROP_LINE_NUMBERS)
+                .build(
+                        self,
+                        c -> {
+                            c.withSuperclass(REGION);
+                            c.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SUPER);
+                            int constant = ClassFile.ACC_STATIC | ClassFile.ACC_FINAL;
+                            c.withField("TLB", Frame.LONGS, constant);
+                            c.withField("MEMORY", Frame.MEMORY, constant);
+                            c.withField("CALLED_OUT", Frame.INSNS, constant);
+                            c.withMethodBody(
+                                    ConstantDescs.CLASS_INIT_NAME,
+                                    ConstantDescs.MTD_void,
+                                    ClassFile.ACC_STATIC,
+                                    this::writeInitializer);
+                            c.withMethodBody(
+                                    ConstantDescs.INIT_NAME,
+                                    CONSTRUCTOR,
+                                    0,
+                                    this::writeConstructor);
+                            c.withMethodBody("run", RUN, ClassFile.ACC_PUBLIC, this::writeRun);
+                        });
+    }
+
+    private void writeInitializer(CodeBuilder b) {
+        constant(b, "tlb", "TLB", Frame.LONGS);
+        constant(b, "memory", "MEMORY", Frame.MEMORY);
+        constant(b, "calledOut", "CALLED_OUT", Frame.INSNS);
+        b.return_();
+    }
+
+    private void constant(CodeBuilder b, String component, String field, ClassDesc type) {
+        b.invokestatic(Frame.RUNTIME, "handed", MethodTypeDesc.of(CONSTANTS));
+        b.invokevirtual(CONSTANTS, component, MethodTypeDesc.of(type));
+        b.putstatic(self, field, type);
+    }
+
+    private void writeConstructor(CodeBuilder b) {
+        b.aload(0).aload(1).iload(2).invokespecial(REGION, ConstantDescs.INIT_NAME, CONSTRUCTOR);
+        b.return_();
+    }
+
+    private void writeRun(CodeBuilder b) {
+        calledOut.clear();
+        callOuts.clear();
+        code = b;
+        f = new Frame(b, self);
+        flags = new FlagWriter(f);
+        memory = new MemoryWriter(f);
+        codes = new CodeWriter(f, memory, flags);
+        exits = new Exits(f);
+        int n = shape.blocks.size();
+        starts = new Label[n];
+        for (int i = 0; i < n; i++) {
+            starts[i] = b.newLabel();
+        }
+        f.enter();
+        for (int i = 0; i < n; i++) {
+            writeBlock(i);
+        }
+        for (CallOut callOut : callOuts) {
+            writeCallOut(callOut);
+        }
+        exits.write();
+    }
+
+    private void writeBlock(int index) {
+        Block b = shape.blocks.get(index);
+        code.labelBinding(starts[index]);
+        flags.kind = kindAtEntry[index];
+        code.iinc(Frame.COUNT, b.instructions);
+        Insn[] insns = b.code;
+        long ip = b.ip;
+        int executed = 0;
+        for (int i = 0; i < insns.length; i++) {
+            Insn in = insns[i];
+            if (in.ip != ip) {
+                ip = in.ip;
+                executed++;
+            }
+            int uncounted = Math.max(0, b.instructions - executed);
+            Label miss = exits.aside(in.ip, flags.kind, uncounted);
+            if (i == insns.length - 1 && writeEnd(index, in, miss)) {
+                return;
+            }
+            if (in.uop == Uop.GENERIC) {
+                callOut(b, in, uncounted);
+            } else if (!codes.write(in, miss)) {
+                code.goto_(miss);
+                return;
+            }
+        }
+        edge(index, insns[insns.length - 1].nextIp);
+    }
+
+    /** False if the instruction is not a branch. */
+    private boolean writeEnd(int index, Insn in, Label miss) {
+        int uop = in.uop;
+        if (uop >= Uop.JCC && uop < Uop.JCC + 16) {
+            conditional(index, in, uop - Uop.JCC);
+            return true;
+        }
+        if (uop >= Uop.CMP_RR_JZ && uop <= Uop.TEST_EE_JNZ) {
+            fused(index, in, uop - Uop.CMP_RR_JZ);
+            return true;
+        }
+        switch (uop) {
+            case Uop.JMP_REL -> edge(index, in.imm);
+            case Uop.CALL_REL -> {
+                codes.pushStack(() -> f.constant(in.nextIp), miss);
+                edge(index, in.imm);
+            }
+            case Uop.JMP_R -> {
+                f.get(in.reg0);
+                canonicalTarget(miss);
+                indirect();
+            }
+            case Uop.CALL_R -> {
+                f.get(in.reg0);
+                canonicalTarget(miss);
+                codes.pushStack(() -> f.constant(in.nextIp), miss);
+                indirect();
+            }
+            case Uop.RET -> {
+                f.get(4);
+                memory.loadAt(8, miss);
+                canonicalTarget(miss);
+                codes.moveStack(8 + in.imm);
+                returnTo(index);
+            }
+            case Uop.GENERIC_END, Uop.GENERIC_JUMP -> code.goto_(miss);
+            default -> {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Pops a branch target into RIP; leaves if it is not canonical in 48 bits. */
+    private void canonicalTarget(Label miss) {
+        code.lstore(Frame.RIP);
+        code.lload(Frame.RIP).bipush(16).lshl().bipush(16).lshr();
+        code.lload(Frame.RIP).lcmp().ifne(miss);
+    }
+
+    private void indirect() {
+        code.goto_(exits.indirect(flags.kind));
+    }
+
+    private void returnTo(int index) {
+        for (Block site : shape.returnSites) {
+            if (shape.indexOf(site.ip) < 0) {
+                continue;
+            }
+            Label other = code.newLabel();
+            code.lload(Frame.RIP).loadConstant(site.ip).lcmp().ifne(other);
+            FlagKind kind = flags.kind;
+            edge(index, site.ip);
+            flags.kind = kind;
+            code.labelBinding(other);
+        }
+        indirect();
+    }
+
+    private void conditional(int index, Insn in, int cond) {
+        Label taken = code.newLabel();
+        FlagKind kind = flags.kind;
+        flags.branch(cond, taken);
+        edge(index, in.nextIp);
+        flags.kind = kind;
+        code.labelBinding(taken);
+        edge(index, in.imm);
+    }
+
+    private void fused(int index, Insn in, int n) {
+        // Forms in the order RR, EE, RI, EI of CMP, then RR, EE of TEST, each JZ then JNZ.
+        int form = n >> 1;
+        long imm = in.imm;
+        Insn compare = new Insn();
+        compare.reg0 = in.reg0;
+        compare.reg1 = in.reg1;
+        compare.imm = in.disp;
+        boolean narrow = (form & 1) != 0;
+        boolean immediate = form == 2 || form == 3;
+        codes.arithmetic(compare, form < 4 ? 5 : 6, (narrow ? 2 : 0) + (immediate ? 1 : 0));
+        Insn jump = new Insn();
+        jump.imm = imm;
+        jump.nextIp = in.nextIp;
+        conditional(index, jump, 4 + (n & 1));
+    }
+
+    /** Goes on at {@code ip}: inside the region if it is there, else out. */
+    private void edge(int from, long ip) {
+        int to = shape.indexOf(ip);
+        if (to < 0) {
+            code.goto_(exits.next(ip, flags.kind, 0));
+            return;
+        }
+        if (kindAtEntry[to] == FlagKind.STORED) {
+            flags.store();
+        }
+        if (to <= from) {
+            Label leave = exits.next(ip, flags.kind, 0);
+            code.iinc(Frame.BUDGET, -1);
+            code.iload(Frame.BUDGET).branch(Opcode.IFLE, leave);
+            exits.ifRequested(leave);
+        }
+        code.goto_(starts[to]);
+    }
+
+    private void callOut(Block b, Insn in, int uncounted) {
+        flags.store();
+        int number = calledOut.size();
+        calledOut.add(in);
+        CallOut callOut =
+                new CallOut(
+                        number,
+                        in,
+                        uncounted,
+                        b.page,
+                        code.newLabel(),
+                        code.newLabel(),
+                        exits.next(in.nextIp, FlagKind.STORED, uncounted - 1));
+        callOuts.add(callOut);
+        f.written |= mayWrite(in);
+        code.goto_(callOut.start);
+        code.labelBinding(callOut.resume);
+    }
+
+    private void writeCallOut(CallOut c) {
+        code.labelBinding(c.start);
+        // If it faults, only what came before has been executed.
+        code.iinc(Frame.COUNT, -c.uncounted);
+        f.spill();
+        code.loadConstant(c.uncounted).istore(Frame.COUNT);
+        code.aload(Frame.CPU_LOCAL).getstatic(self, "CALLED_OUT", Frame.INSNS);
+        code.loadConstant(c.number).aaload().loadConstant(c.page);
+        code.invokestatic(Frame.RUNTIME, "callOut", CALL_OUT);
+        code.istore(Frame.CODE);
+        f.reloadAll(mayWrite(c.in));
+        f.reloadFlags();
+        code.iload(Frame.CODE).ifeq(c.leave).goto_(c.resume);
+    }
+
+    /** General registers that the instruction may write, by bit. */
+    private static int mayWrite(Insn in) {
+        int set = bit(in.kind0, in.reg0) | bit(in.kind1, in.reg1) | bit(in.kind2, in.reg2);
+        set |= bit(in.kind3, in.reg3);
+        return set
+                | switch (in.op.family()) {
+                    // RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI: implied operands.
+                    case INTEGER, STRING, DECIMAL -> 0xFF;
+                    // RAX, RCX, RDX: FNSTSW, PCMPESTRI, XGETBV and the like.
+                    default -> in.op == Op.INVALID ? 0 : 7;
+                };
+    }
+
+    private static int bit(int kind, int reg) {
+        return kind == Insn.GPR || kind == Insn.GPR_HIGH ? 1 << reg & 0xFFFF : 0;
+    }
+}

@@ -1,0 +1,133 @@
+package dev.javisor.softcpu.translate;
+
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionPages;
+import dev.javisor.softcpu.core.Cpu;
+import java.lang.classfile.Attributes;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.attribute.CodeAttribute;
+import java.lang.invoke.MethodHandles;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes regions of one vCPU's hot blocks. {@link #request} is called by the vCPU's thread, the work
+ * is done by the executor, and the result appears in {@link Block#region}.
+ */
+public final class Translator {
+    /** HotSpot never compiles methods of more bytes. */
+    private static final int MAX_METHOD_BYTES = 8000;
+
+    /**
+     * Dispatch codes of a region. Measured on booting Linux: the JIT's time grows faster than the
+     * size, and 240 gained nothing over 50.
+     */
+    private static final int MAX_CODES = 50;
+
+    private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
+
+    private final Cpu cpu;
+    private final BlockFinder finder;
+    private final int heatLimit;
+    private final Executor executor;
+    private final AtomicLong regions = new AtomicLong();
+    private final AtomicLong nanos = new AtomicLong();
+
+    /** Finds a block that tier one knows, from any thread. */
+    public interface BlockFinder {
+        @Nullable Block find(long linear, int key);
+    }
+
+    /**
+     * @param heatLimit {@link Block#heat} at which a translation is asked for
+     * @param executor where translations are made
+     */
+    public Translator(Cpu cpu, BlockFinder finder, int heatLimit, Executor executor) {
+        this.heatLimit = heatLimit;
+        this.cpu = cpu;
+        this.finder = finder;
+        this.executor = executor;
+    }
+
+    /** Whether code of this kind is translated at all. */
+    public static boolean handles(Block block) {
+        return (block.key & ~1) == 64 && block.page >= 0 && block.page2 < 0;
+    }
+
+    /** Asks for a region from {@code root} on, in the vCPU's present mode. */
+    public void request(Block root) {
+        int context = cpu.mmu.context();
+        executor.execute(() -> {
+            if (root.region == null) {
+                root.region = translate(root, context);
+            }
+        });
+    }
+
+    public int heatLimit() {
+        return heatLimit;
+    }
+
+    /** Made so far. */
+    public long regions() {
+        return regions.get();
+    }
+
+    /** Time spent so far. */
+    public long nanos() {
+        return nanos.get();
+    }
+
+    /** Null if nothing useful came of it. */
+    private @Nullable Region translate(Block root, int context) {
+        long start = System.nanoTime();
+        try {
+            for (int codes = MAX_CODES; codes > 5; codes /= 2) {
+                RegionShape shape = new RegionShape(root, finder, heatLimit, codes);
+                if (shape.blocks.isEmpty()) {
+                    return null;
+                }
+                RegionWriter writer = new RegionWriter(shape);
+                byte[] bytes = writer.write("At_" + Long.toHexString(root.linear));
+                if (methodBytes(bytes) < MAX_METHOD_BYTES) {
+                    regions.incrementAndGet();
+                    return define(bytes, writer, shape.pages(), context);
+                }
+            }
+            return null;
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("a region's class is not accepted", e);
+        } finally {
+            nanos.addAndGet(System.nanoTime() - start);
+        }
+    }
+
+    private Region define(byte[] bytes, RegionWriter writer, RegionPages pages, int context)
+            throws ReflectiveOperationException {
+        synchronized (RegionRuntime.class) {
+            RegionRuntime.hand(
+                    new RegionRuntime.Constants(
+                            cpu.mmu.entries(context), cpu.mmu.backing(), writer.calledOut()));
+            try {
+                MethodHandles.Lookup made = LOOKUP.defineHiddenClass(bytes, true);
+                return (Region)
+                        made.lookupClass()
+                                .getDeclaredConstructor(RegionPages.class, int.class)
+                                .newInstance(pages, context);
+            } finally {
+                RegionRuntime.hand(null);
+            }
+        }
+    }
+
+    private static int methodBytes(byte[] bytes) {
+        return ClassFile.of().parse(bytes).methods().stream()
+                .filter(m -> m.methodName().equalsString("run"))
+                .map(m ->
+                        m.findAttribute(Attributes.code()).map(CodeAttribute::codeLength).orElse(0))
+                .findFirst()
+                .orElse(0);
+    }
+}

@@ -1,0 +1,306 @@
+package dev.javisor.softcpu.block;
+
+import dev.javisor.hypervisor.GuestMemory;
+import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.Flags;
+import dev.javisor.softcpu.core.Ram;
+import dev.javisor.softcpu.core.Seg;
+import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.decode.Op;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/** Random 64-bit integer instructions with random state to run them on. */
+public final class RandomInstructions {
+    private static final int RAM_BYTES = 1 << 16;
+    private static final long DATA = 0x8000;
+    private static final Op[] TWO_OPERANDS = {
+        Op.MOV, Op.ADD, Op.SUB, Op.AND, Op.OR, Op.XOR, Op.ADC, Op.SBB, Op.CMP, Op.TEST
+    };
+    private static final Op[] ONE_OPERAND = {Op.INC, Op.DEC, Op.NEG, Op.NOT, Op.MUL, Op.PUSH};
+    private static final Op[] SHIFTS = {Op.SHL, Op.SHR, Op.SAR};
+    private static final Op[] PLAIN = {Op.CBW, Op.CWD, Op.LEAVE, Op.NOP};
+
+    private final Random random;
+
+    public RandomInstructions(Random random) {
+        this.random = random;
+    }
+
+    public static boolean readsFlags(Insn in) {
+        return switch (in.op) {
+            case ADC, SBB, CMOVCC, SETCC, INC, DEC -> true;
+            // A count of zero keeps the flags.
+            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) == 0;
+            default -> false;
+        };
+    }
+
+    public static boolean setsFlags(Insn in) {
+        return switch (in.op) {
+            case MOV, MOVZX, MOVSX, MOVSXD, LEA, NOT, PUSH, LEAVE, NOP, CBW, CWD, CMOVCC, SETCC ->
+                    false;
+            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
+            default -> true;
+        };
+    }
+
+    public static int definedFlags(Insn in) {
+        return switch (in.op) {
+            case AND, OR, XOR, TEST -> Flags.STATUS & ~Flags.AF;
+            case SHL, SHR, SAR ->
+                    (Flags.STATUS & ~Flags.AF)
+                            & ~(in.imm == 1 ? 0 : Flags.OF)
+                            & ~((in.imm & (in.opSize == 8 ? 63 : 31)) >= 8L * in.opSize
+                                    ? Flags.CF
+                                    : 0);
+            case MUL, IMUL -> Flags.CF | Flags.OF;
+            default -> Flags.STATUS;
+        };
+    }
+
+    public Insn next() {
+        Insn in = new Insn();
+        in.opSize = (byte) (1 << random.nextInt(4));
+        in.memSize = in.opSize;
+        in.addrSize = 8;
+        in.mode = 64;
+        in.length = 4;
+        in.ip = 0x1000;
+        in.nextIp = 0x1004;
+        in.seg = Seg.DS;
+        switch (random.nextInt(10)) {
+            case 0, 1, 2 -> {
+                in.op = TWO_OPERANDS[random.nextInt(TWO_OPERANDS.length)];
+                twoOperands(in);
+            }
+            case 3 -> {
+                in.op = ONE_OPERAND[random.nextInt(ONE_OPERAND.length)];
+                if (in.op == Op.PUSH) {
+                    in.opSize = 8;
+                    in.memSize = 8;
+                }
+                registerOrMemory0(in);
+            }
+            case 4 -> {
+                in.op = SHIFTS[random.nextInt(SHIFTS.length)];
+                registerOrMemory0(in);
+                in.kind1 = Insn.IMM;
+                in.imm = random.nextInt(4) == 0 ? 1 : random.nextInt(256);
+            }
+            case 5 -> {
+                in.op = random.nextBoolean() ? Op.MOVZX : Op.MOVSX;
+                in.opSize = (byte) (random.nextBoolean() ? 8 : 4);
+                in.memSize = (byte) (random.nextBoolean() ? 1 : 2);
+                register0(in);
+                registerOrMemory1(in);
+            }
+            case 6 -> {
+                in.op = Op.IMUL;
+                in.opSize = (byte) (2 << random.nextInt(3));
+                in.memSize = in.opSize;
+                register0(in);
+                registerOrMemory1(in);
+                if (random.nextBoolean()) {
+                    in.kind2 = Insn.IMM;
+                    in.imm = immediate(in.opSize);
+                }
+            }
+            case 7 -> {
+                in.op = random.nextBoolean() ? Op.CMOVCC : Op.SETCC;
+                in.cond = (byte) random.nextInt(16);
+                if (in.op == Op.SETCC) {
+                    in.opSize = 1;
+                    in.memSize = 1;
+                    registerOrMemory0(in);
+                } else {
+                    in.opSize = (byte) (2 << random.nextInt(3));
+                    in.memSize = in.opSize;
+                    register0(in);
+                    registerOrMemory1(in);
+                }
+            }
+            case 8 -> {
+                in.op = random.nextBoolean() ? Op.LEA : Op.MOVSXD;
+                in.opSize = 8;
+                register0(in);
+                if (in.op == Op.LEA) {
+                    memory(in);
+                    in.kind1 = Insn.MEM;
+                } else {
+                    in.memSize = 4;
+                    registerOrMemory1(in);
+                }
+            }
+            default -> {
+                in.op = PLAIN[random.nextInt(PLAIN.length)];
+                in.opSize = (byte) (in.op == Op.LEAVE ? 8 : 4 << random.nextInt(2));
+            }
+        }
+        return in;
+    }
+
+    private void twoOperands(Insn in) {
+        int form = random.nextInt(5);
+        if (form == 4 && in.op == Op.TEST) {
+            form = 3;
+        }
+        switch (form) {
+            case 0 -> {
+                register0(in);
+                register1(in);
+            }
+            case 1 -> {
+                register0(in);
+                immediate1(in);
+            }
+            case 2 -> {
+                memory(in);
+                in.kind0 = Insn.MEM;
+                register1(in);
+            }
+            case 3 -> {
+                memory(in);
+                in.kind0 = Insn.MEM;
+                immediate1(in);
+            }
+            default -> {
+                register0(in);
+                memory(in);
+                in.kind1 = Insn.MEM;
+            }
+        }
+    }
+
+    private long immediate(int sizeBytes) {
+        return switch (sizeBytes) {
+            case 1 -> random.nextInt() & 0xFF;
+            case 2 -> (short) random.nextInt();
+            default -> random.nextBoolean() ? random.nextInt() : (byte) random.nextInt();
+        };
+    }
+
+    private void immediate1(Insn in) {
+        in.kind1 = Insn.IMM;
+        in.imm = immediate(in.opSize);
+    }
+
+    private void register0(Insn in) {
+        in.kind0 = Insn.GPR;
+        in.reg0 = (byte) register();
+    }
+
+    private void register1(Insn in) {
+        in.kind1 = Insn.GPR;
+        in.reg1 = (byte) register();
+    }
+
+    private void registerOrMemory0(Insn in) {
+        if (random.nextBoolean()) {
+            register0(in);
+        } else {
+            memory(in);
+            in.kind0 = Insn.MEM;
+        }
+    }
+
+    private void registerOrMemory1(Insn in) {
+        if (random.nextBoolean()) {
+            register1(in);
+        } else {
+            memory(in);
+            in.kind1 = Insn.MEM;
+        }
+    }
+
+    private int register() {
+        return random.nextInt(16);
+    }
+
+    /** RBX points into the middle of the data, RSI is a small index. */
+    private void memory(Insn in) {
+        in.base = 3;
+        if (random.nextBoolean()) {
+            in.index = 6;
+            in.scale = (byte) random.nextInt(4);
+        }
+        in.disp = (byte) random.nextInt();
+        in.seg = (byte) (random.nextInt(4) == 0 ? Seg.GS : Seg.DS);
+    }
+
+    public void fill(Cpu a, Cpu b) {
+        for (int i = 0; i < 16; i++) {
+            long value =
+                    switch (random.nextInt(4)) {
+                        case 0 -> random.nextLong();
+                        case 1 -> random.nextInt(5) - 2;
+                        case 2 -> Long.MIN_VALUE >>> random.nextInt(64);
+                        default -> random.nextInt();
+                    };
+            a.regs[i] = value;
+        }
+        a.regs[3] = DATA + random.nextInt(4096);
+        a.regs[6] = random.nextInt(64);
+        a.regs[4] = 0x4000 + 8L * random.nextInt(64);
+        a.regs[5] = 0x4800 + 8L * random.nextInt(64);
+        System.arraycopy(a.regs, 0, b.regs, 0, 16);
+        int status = random.nextInt() & Flags.STATUS;
+        a.flags.setStatus(status);
+        b.flags.setStatus(status);
+        for (long at = 0x4000; at < 0xA000; at += 64) {
+            long value = random.nextLong();
+            a.mmu.backing().set(ValueLayout.JAVA_LONG, at, value);
+            b.mmu.backing().set(ValueLayout.JAVA_LONG, at, value);
+        }
+    }
+
+    /** 64-bit mode without paging: no such mode exists, but translation is not what is tested. */
+    public static Cpu cpu() {
+        MemorySegment backing = MemorySegment.ofArray(new long[RAM_BYTES / 8]);
+        List<GuestMemory.Region> regions = new ArrayList<>();
+        regions.add(new GuestMemory.Region(0, 0, RAM_BYTES));
+        Cpu cpu = new Cpu(0, new Ram(new GuestMemory(backing, regions, () -> {})));
+        cpu.cr0 |= Cpu.CR0_PE;
+        cpu.efer = Cpu.EFER_LMA;
+        cpu.segAttributes[Seg.CS] = Seg.L | Seg.PRESENT | Seg.S | Seg.CODE | Seg.RW;
+        cpu.segBase[Seg.GS] = 0x800;
+        cpu.updateMode();
+        return cpu;
+    }
+
+    public static Insn copy(Insn in) {
+        Insn out = new Insn();
+        out.op = in.op;
+        out.kind0 = in.kind0;
+        out.kind1 = in.kind1;
+        out.kind2 = in.kind2;
+        out.reg0 = in.reg0;
+        out.reg1 = in.reg1;
+        out.reg2 = in.reg2;
+        out.opSize = in.opSize;
+        out.memSize = in.memSize;
+        out.addrSize = in.addrSize;
+        out.base = in.base;
+        out.index = in.index;
+        out.scale = in.scale;
+        out.seg = in.seg;
+        out.disp = in.disp;
+        out.imm = in.imm;
+        out.cond = in.cond;
+        out.length = in.length;
+        out.mode = in.mode;
+        out.ip = in.ip;
+        out.nextIp = in.nextIp;
+        return out;
+    }
+
+    public static String describe(Insn in) {
+        return "%s.%d kinds %d,%d,%d regs %d,%d imm %x cond %d mem %d[%d+%d<<%d+%x]"
+                .formatted(
+                        in.op, in.opSize, in.kind0, in.kind1, in.kind2, in.reg0, in.reg1, in.imm,
+                        in.cond, in.seg, in.base, in.index, in.scale, in.disp);
+    }
+}
