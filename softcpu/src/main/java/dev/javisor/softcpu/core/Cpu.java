@@ -229,28 +229,51 @@ public final class Cpu {
         this.mmu = new Mmu(this, ram);
     }
 
+    /** A spin of a few microseconds. */
+    private static final int PAUSES_PER_YIELD = 16;
+
+    private int pauses;
+
     /** Set while this vCPU's thread waits in {@link #awaitRequest}. */
     private volatile @Nullable Thread waiter;
+
+    /** What ends that wait. Written before {@link #waiter}. */
+    private volatile int awaited;
 
     /** Any thread: asks for attention at the next block boundary; wakes a halted vCPU. */
     public void request(int bits) {
         REQUESTS.getAndUpdate(this, old -> old | bits);
         Thread thread = waiter;
-        if (thread != null) {
+        if (thread != null && (bits & awaited) != 0) {
             LockSupport.unpark(thread);
         }
     }
 
     /**
      * Own thread: waits until one of the requests {@code bits} is pending. Volatile writes order
-     * waiter and requests.
+     * waiter and requests. Who waits executes nothing, so {@link #REQUEST_EXCLUSIVE} can wait too.
      */
     public void awaitRequest(int bits) {
+        int ending = bits & ~REQUEST_EXCLUSIVE;
+        awaited = ending;
         waiter = Thread.currentThread();
-        while ((requests & bits) == 0) {
+        while ((requests & ending) == 0) {
             LockSupport.park(this);
         }
         waiter = null;
+    }
+
+    /**
+     * Own thread: PAUSE. What the guest spins for may be another vCPU's to do that waits for a core
+     * of the host: leave it this one now and then (as pause-loop exiting does, SDM 3C §26.1.3).
+     */
+    public void pause() {
+        pauses++;
+        if (pauses % PAUSES_PER_YIELD == 0) {
+            Thread.yield();
+        } else {
+            Thread.onSpinWait();
+        }
     }
 
     public void acknowledge(int bits) {

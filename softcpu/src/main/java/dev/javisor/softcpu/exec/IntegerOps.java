@@ -65,7 +65,7 @@ public final class IntegerOps {
             case CLD -> cpu.flags.system &= ~Flags.DF;
             case STD -> cpu.flags.system |= Flags.DF;
             case RDRAND, RDSEED -> random(cpu, in);
-            case PAUSE -> Thread.onSpinWait();
+            case PAUSE -> cpu.pause();
             // Loads are acquires and stores are releases already; only store-load order is left.
             case MFENCE -> cpu.mmu.fullFence();
             case NOP, PREFETCH, LFENCE, SFENCE -> {}

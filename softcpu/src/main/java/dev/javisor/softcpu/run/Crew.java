@@ -30,14 +30,20 @@ final class Crew {
     }
 
     synchronized void leave() {
+        left();
+    }
+
+    /** Wakes nobody but who waits for this: with many vCPUs all else is a stampede. */
+    private void left() {
         inside--;
-        notifyAll();
+        if (exclusive && inside == 0) {
+            notifyAll();
+        }
     }
 
     /** A vCPU's answer to {@link Cpu#REQUEST_EXCLUSIVE}: steps out while the action runs. */
     synchronized void stepAside() {
-        inside--;
-        notifyAll();
+        left();
         awaitShared();
         inside++;
     }
