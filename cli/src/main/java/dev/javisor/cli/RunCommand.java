@@ -77,7 +77,9 @@ final class RunCommand implements Callable<Integer> {
             names = "--cpus",
             paramLabel = "N",
             defaultValue = "1",
-            description = "Number of virtual CPUs. Default: 1")
+            description =
+                    "Number of virtual CPUs, 1 to 255; far more than the host's cores make a slow"
+                            + " guest. Default: 1")
     private int cpus = 1;
 
     @Option(

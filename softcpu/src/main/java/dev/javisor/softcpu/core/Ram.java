@@ -12,6 +12,7 @@ public final class Ram {
     public final MemorySegment backing;
     public final CodePages codePages;
     public final DirtyPages dirty;
+    public final BlockBudget blockBudget = new BlockBudget();
 
     public Ram(GuestMemory memory) {
         this.memory = memory;

@@ -2,6 +2,7 @@ package dev.javisor.softcpu.run;
 
 import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.BlockBuilder;
+import dev.javisor.softcpu.core.BlockBudget;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Mmu;
@@ -18,12 +19,10 @@ final class BlockCache {
     private static final int JUMP_MASK = (1 << JUMP_BITS) - 1;
     private static final int BUCKETS = 1 << 16;
 
-    /** Blocks kept before the cache starts anew: bounds memory at some hundred MiB. */
-    private static final int MAX_BLOCKS = 150_000;
-
     private final Cpu cpu;
     private final Mmu mmu;
     private final CodePages codePages;
+    private final BlockBudget budget;
     private final BlockBuilder builder;
     private final @Nullable Block[] buckets = new Block[BUCKETS];
     private int blocks;
@@ -44,6 +43,8 @@ final class BlockCache {
         this.cpu = cpu;
         this.mmu = cpu.mmu;
         this.codePages = mmu.ram().codePages;
+        this.budget = mmu.ram().blockBudget;
+        budget.join();
         this.builder = builder;
         this.none = new Block(0, 0, -1, 0, -1, -1, 0, new dev.javisor.softcpu.decode.Insn[0], 0, 0);
         Arrays.fill(jump, none);
@@ -144,17 +145,19 @@ final class BlockCache {
                     previous.bucketNext = b.bucketNext;
                 }
                 blocks--;
+                budget.add(-1);
                 break;
             }
             previous = b;
         }
-        if (blocks >= MAX_BLOCKS) {
+        if (!budget.grants(blocks)) {
             clear();
         }
         Block block = builder.build(linear, ip, key, physical, 64);
         block.bucketNext = buckets[bucket];
         buckets[bucket] = block;
         blocks++;
+        budget.add(1);
         built++;
         return block;
     }
@@ -173,6 +176,7 @@ final class BlockCache {
     void clear() {
         Arrays.fill(buckets, null);
         Arrays.fill(jump, none);
+        budget.add(-blocks);
         blocks = 0;
         // Links from the running block must not resurrect old ones.
         mmu.codeGeneration++;

@@ -63,6 +63,15 @@ class ManyCpusIT {
         works(4, "x86-64-v3", "echo c > /proc/sysrq-trigger", GUEST_PANIC, "sysrq triggered crash");
     }
 
+    @Test
+    void sixteenCpus_moreThanTheHostHas_comeUpInTime() throws Exception {
+        Javisor.Run run =
+                Javisor.of("run", "--timeout", "120s", "--cpus", "16", "--", "nproc").run();
+        System.out.printf("16 CPUs, all of it: %.1f s%n", run.time().toMillis() / 1000.0);
+        assertThat(run.err()).isEmpty();
+        assertThat(run.text()).isEqualTo("16\n");
+    }
+
     private static void works(int cpus, String model, String end, int status, String why)
             throws Exception {
         Javisor.Run run =
