@@ -190,6 +190,37 @@ def test_power_button_powers_off():
     check(interactive(act) == 0, "status")
 
 
+def test_menu_resets_the_machine():
+    def act(terminal):
+        terminal.type(b"echo before > /tmp/mark; cat /tmp/mark\r")
+        terminal.expect(b"before\r\n")
+        terminal.read(1)
+        terminal.type(b"\x1dr")
+        terminal.expect(PROMPT, BOOT_SECONDS)
+        terminal.type(b"cat /tmp/mark\r")
+        terminal.expect(b"No such file")
+        terminal.type(b"\x1dq")
+        return terminal.status()
+
+    check(interactive(act) == 0, "status")
+
+
+def test_reboot_in_the_guest_boots_again():
+    def act(terminal):
+        terminal.type(b"echo before > /tmp/mark; cat /tmp/mark\r")
+        terminal.expect(b"before\r\n")
+        terminal.type(b"reboot -f\r")
+        terminal.expect(b"Linux version", BOOT_SECONDS)
+        terminal.expect(PROMPT, BOOT_SECONDS)
+        check(terminal.raw(), "not in raw mode after the reboot")
+        terminal.type(b"cat /tmp/mark\r")
+        terminal.expect(b"No such file")
+        terminal.type(b"poweroff -f\r")
+        return terminal.status(60)
+
+    check(interactive(act) == 0, "status")
+
+
 def test_terminated_launcher_restores_the_terminal():
     def act(terminal):
         terminal.process.terminate()
