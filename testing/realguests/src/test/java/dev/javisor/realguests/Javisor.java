@@ -116,10 +116,18 @@ final class Javisor {
 
         /** Waits until this is on standard error. */
         void awaitOnStandardError(String text) throws IOException, InterruptedException {
+            awaitIn(err, text);
+        }
+
+        void awaitOnStandardOutput(String text) throws IOException, InterruptedException {
+            awaitIn(out, text);
+        }
+
+        private void awaitIn(Path stream, String text) throws IOException, InterruptedException {
             long deadline = System.nanoTime() + PATIENCE.toNanos();
-            while (!Files.readString(err, StandardCharsets.ISO_8859_1).contains(text)) {
+            while (!Files.readString(stream, StandardCharsets.ISO_8859_1).contains(text)) {
                 if (System.nanoTime() > deadline || !process.isAlive()) {
-                    throw new AssertionError("no '" + text + "' in: " + Files.readString(err));
+                    throw new AssertionError("no '" + text + "'; errors: " + Files.readString(err));
                 }
                 process.waitFor(50, TimeUnit.MILLISECONDS);
             }
