@@ -40,11 +40,16 @@ final class Tracing {
     private static final class OneLine extends Formatter {
         @Override
         public String format(LogRecord record) {
-            String name =
-                    String.valueOf(record.getLoggerName()).replaceFirst("^dev\\.javisor\\.", "");
+            // Traces tell where they come from; a warning speaks to a person.
+            String where =
+                    record.getLevel().intValue() >= Level.WARNING.intValue()
+                            ? ""
+                            : String.valueOf(record.getLoggerName())
+                                            .replaceFirst("^dev\\.javisor\\.", "")
+                                    + ": ";
             Throwable thrown = record.getThrown();
-            return "javisor: %s: %s%s%n"
-                    .formatted(name, formatMessage(record), thrown == null ? "" : ": " + thrown);
+            return "javisor: %s%s%s%n"
+                    .formatted(where, formatMessage(record), thrown == null ? "" : ": " + thrown);
         }
     }
 }

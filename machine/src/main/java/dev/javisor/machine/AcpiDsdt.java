@@ -173,7 +173,10 @@ final class AcpiDsdt {
         return device(name, name("_HID", eisaId(id)), name("_CRS", resources(resources)));
     }
 
-    /** What is taken on the board: the guest trusts the MCFG only if ECAM is listed here. */
+    /**
+     * What is taken on the board: the guest trusts the MCFG only if ECAM is listed here. The power
+     * management ports are the LPC bridge's (PMBASE) and not for two to claim.
+     */
     private static AmlTerm motherboard() {
         return device(
                 "MBRD",
@@ -184,8 +187,6 @@ final class AcpiDsdt {
                         resources(
                                 memory32(PlatformLayout.ECAM),
                                 memory32(PlatformLayout.LOCAL_APIC),
-                                ports(PlatformLayout.SYSTEM_CONTROL_A),
-                                ports(PlatformLayout.ACPI_PM),
-                                ports(PlatformLayout.ACPI_GPE0))));
+                                ports(PlatformLayout.SYSTEM_CONTROL_A))));
     }
 }

@@ -11,7 +11,7 @@ final class KernelLog {
                     "WARNING:|BUG:(?! soft lockup)|Oops|Call Trace|Firmware (Bug|Warn)|FW_BUG"
                             + "|MSR access error|general protection|double fault|segfault"
                             + "|invalid opcode|ACPI (BIOS )?(Error|Warning)|I/O error"
-                            + "|nobody cared|spurious|unstable|MP-BIOS bug|corrupt");
+                            + "|nobody cared|spurious|unstable|because it overlaps|MP-BIOS bug|corrupt");
 
     private KernelLog() {}
 
