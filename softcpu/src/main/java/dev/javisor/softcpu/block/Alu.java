@@ -41,6 +41,12 @@ public final class Alu {
         return (c << shift & CARRY_BITS) | (c & 8);
     }
 
+    /** After an addition of the low {@code 64 - shift} bits. */
+    public static long auxAddNarrow(long a, long b, int shift) {
+        long c = (a & b) | ((a | b) & ~(a + b));
+        return (c << shift & CARRY_BITS) | (c & 8);
+    }
+
     private static long auxIncDec(long c, int shift, long carry) {
         long bits = (c << shift) & CARRY_BITS;
         // Keep CF: flip both bits when the operation's own carry differs, so that OF stays.
@@ -82,6 +88,37 @@ public final class Alu {
     public static long auxSar(long a, int n) {
         long carry = a << (64 - n) & Long.MIN_VALUE;
         return carry | carry >>> 1;
+    }
+
+    /** After a rotation left to {@code v}: CF is its lowest bit, OF that and its sign. */
+    public static long auxRol64(long v, long aux) {
+        return (aux & ~CARRY_BITS) | v << 63 | (v >>> 1 & 0x4000_0000_0000_0000L);
+    }
+
+    /** As {@link #auxRol64} with the 32-bit result in the upper half. */
+    public static long auxRol32(long v, long aux) {
+        return auxRol64(v | v >>> 32, aux);
+    }
+
+    /** After a rotation right to {@code v}, 32 bits in the upper half: CF is its sign. */
+    public static long auxRor(long v, long aux) {
+        return (aux & ~CARRY_BITS) | (v & CARRY_BITS);
+    }
+
+    /** Changes CF to whether any of {@code bits} is set; OF stays. */
+    public static long auxWithCarry(long bits, long aux) {
+        return bits != 0 == aux < 0 ? aux : aux ^ CARRY_BITS;
+    }
+
+    /** After TZCNT or LZCNT of {@code value}: CF if it is zero. */
+    public static long auxZeroCount(long count, long value) {
+        return value == 0 ? CARRY_BITS : 0;
+    }
+
+    /** After POPCNT: all flags but ZF are clear. */
+    public static long auxPopcnt(long count, long value) {
+        // A result of zero has even parity, which must not show.
+        return count == 0 ? 1 << 8 : 0;
     }
 
     public static long auxImul64(long a, long b) {

@@ -3,7 +3,6 @@ package dev.javisor.softcpu.translate;
 import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.Uop;
 import dev.javisor.softcpu.decode.Insn;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Forward data flow over a region: the kind of flags with which each block is entered. */
@@ -16,8 +15,11 @@ final class FlagFlow {
         this.in = new FlagKind[shape.blocks.size()];
     }
 
-    /** By block; {@link FlagKind#STORED} where predecessors differ. */
-    FlagKind[] kinds() {
+    /**
+     * By block: {@link FlagKind#STORED} where predecessors differ, null where nothing leads, as to
+     * the place behind a call whose return is not in the region.
+     */
+    @Nullable FlagKind[] kinds() {
         // From outside flags come stored.
         in[0] = FlagKind.STORED;
         boolean changed = true;
@@ -30,14 +32,7 @@ final class FlagFlow {
                 }
             }
         }
-        FlagKind[] kinds = new FlagKind[in.length];
-        Arrays.setAll(
-                kinds,
-                i -> {
-                    FlagKind kind = in[i];
-                    return kind == null ? FlagKind.STORED : kind;
-                });
-        return kinds;
+        return in;
     }
 
     private boolean flow(Block b, FlagKind entry) {

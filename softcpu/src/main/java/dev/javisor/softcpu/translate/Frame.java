@@ -37,12 +37,17 @@ final class Frame {
             LOAD.changeReturnType(ConstantDescs.CD_void)
                     .insertParameterTypes(4, ConstantDescs.CD_long);
     static final MethodTypeDesc Z_JJ = method("ZJJ");
+    static final MethodTypeDesc Z_JJJ = method("ZJJJ");
     static final MethodTypeDesc I_J = method("IJ");
 
     // Locals; 0 is the region, longs take two.
     static final int CPU_LOCAL = 1;
     static final int BUDGET = 2;
     static final int COUNT = 3;
+
+    /** Number of the register that holds memory operands between the parts of an instruction. */
+    static final int TEMPORARY = Lowering.TMP;
+
     private static final int REGS = 4;
     private static final int TMP = 36;
 

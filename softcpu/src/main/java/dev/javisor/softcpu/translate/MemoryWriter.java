@@ -4,6 +4,8 @@ import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Bytecode for loads and stores: a look into the soft TLB, then one access. What the TLB does not
@@ -86,12 +88,16 @@ final class MemoryWriter {
         check(sizeBytes, true, miss);
     }
 
-    /** Makes sure that the memory operand may be stored to: {@link #storeChecked} follows. */
-    void checkStore(Insn in, int sizeBytes, Label miss) {
+    /**
+     * Makes sure that the memory operand may be stored to: {@link #storeChecked} follows. Nothing
+     * is to be done, and {@code miss} may be null, where it was loaded for storing.
+     */
+    void checkStore(Insn in, int sizeBytes, @Nullable Label miss) {
         if (checkedIp == in.ip) {
             checkedIp = -1;
             return;
         }
+        Objects.requireNonNull(miss, "not loaded for storing");
         pushLinear(in);
         code.lstore(Frame.ADDRESS);
         check(sizeBytes, true, miss);

@@ -112,6 +112,16 @@ final class RegionRuntime {
         return high != 0 ? Long.MIN_VALUE : 0;
     }
 
+    /** Whether high:low / divisor is low / divisor, and does not fault. */
+    static boolean dividesUnsigned(long divisor, long low, long high) {
+        return divisor != 0 && high == 0;
+    }
+
+    static boolean dividesSigned(long divisor, long low, long high) {
+        // -1 could overflow.
+        return divisor != 0 && divisor != -1 && high == low >> 63;
+    }
+
     /** 1 if a is below b, unsigned. */
     static long below(long a, long b) {
         return Long.compareUnsigned(a, b) < 0 ? 1 : 0;

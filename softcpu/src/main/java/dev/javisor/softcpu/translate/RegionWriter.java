@@ -15,6 +15,7 @@ import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Turns a region's blocks into the bytes of a class that extends {@link Region}. */
 final class RegionWriter {
@@ -31,7 +32,10 @@ final class RegionWriter {
                     ConstantDescs.CD_boolean, Frame.CPU, Frame.INSN, ConstantDescs.CD_int);
 
     private final RegionShape shape;
-    private final FlagKind[] kindAtEntry;
+
+    /** Null for a block that nothing in the region leads to. */
+    private final @Nullable FlagKind[] kindAtEntry;
+
     private final List<Insn> calledOut = new ArrayList<>();
 
     /** A place where a family executes an instruction: written behind the code. */
@@ -46,6 +50,7 @@ final class RegionWriter {
     private FlagWriter flags;
     private MemoryWriter memory;
     private CodeWriter codes;
+    private IntegerWriter integers;
     private Exits exits;
 
     @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
@@ -114,6 +119,7 @@ final class RegionWriter {
         flags = new FlagWriter(f);
         memory = new MemoryWriter(f);
         codes = new CodeWriter(f, memory, flags);
+        integers = new IntegerWriter(f, memory, flags);
         exits = new Exits(f);
         int n = shape.blocks.size();
         starts = new Label[n];
@@ -122,7 +128,11 @@ final class RegionWriter {
         }
         f.enter();
         for (int i = 0; i < n; i++) {
-            writeBlock(i);
+            FlagKind kind = kindAtEntry[i];
+            if (kind != null) {
+                flags.kind = kind;
+                writeBlock(i);
+            }
         }
         for (CallOut callOut : callOuts) {
             writeCallOut(callOut);
@@ -133,7 +143,6 @@ final class RegionWriter {
     private void writeBlock(int index) {
         Block b = shape.blocks.get(index);
         code.labelBinding(starts[index]);
-        flags.kind = kindAtEntry[index];
         code.iinc(Frame.COUNT, b.instructions);
         Insn[] insns = b.code;
         long ip = b.ip;
@@ -150,6 +159,9 @@ final class RegionWriter {
                 return;
             }
             if (in.uop == Uop.GENERIC) {
+                if (integers.write(in, miss)) {
+                    continue;
+                }
                 callOut(b, in, uncounted);
             } else if (!codes.write(in, miss)) {
                 code.goto_(miss);
@@ -264,6 +276,9 @@ final class RegionWriter {
         }
         if (kindAtEntry[to] == FlagKind.STORED) {
             flags.store();
+        } else if (kindAtEntry[to] != flags.kind) {
+            throw new IllegalStateException(
+                    "flags are %s, not %s".formatted(flags.kind, kindAtEntry[to]));
         }
         if (to <= from) {
             Label leave = exits.next(ip, flags.kind, 0);

@@ -22,6 +22,11 @@ public final class RandomInstructions {
     };
     private static final Op[] ONE_OPERAND = {Op.INC, Op.DEC, Op.NEG, Op.NOT, Op.MUL, Op.PUSH};
     private static final Op[] SHIFTS = {Op.SHL, Op.SHR, Op.SAR};
+    private static final Op[] RARE = {
+        Op.SHL, Op.SHR, Op.SAR, Op.ROL, Op.ROR, Op.ROL, Op.ROR, Op.BT, Op.BTS, Op.BTR, Op.BTC,
+        Op.BSF, Op.BSR, Op.TZCNT, Op.LZCNT, Op.POPCNT, Op.XCHG, Op.MOV, Op.ADD, Op.SUB, Op.CMP,
+        Op.AND, Op.OR, Op.XOR, Op.TEST, Op.CBW, Op.SETCC, Op.BSWAP, Op.DIV, Op.IDIV, Op.MUL
+    };
     private static final Op[] PLAIN = {Op.CBW, Op.CWD, Op.LEAVE, Op.NOP};
 
     private final Random random;
@@ -32,9 +37,10 @@ public final class RandomInstructions {
 
     public static boolean readsFlags(Insn in) {
         return switch (in.op) {
-            case ADC, SBB, CMOVCC, SETCC, INC, DEC -> true;
+            case ADC, SBB, CMOVCC, SETCC, INC, DEC, ROL, ROR, BT, BTS, BTR, BTC -> true;
             // A count of zero keeps the flags.
-            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) == 0;
+            case SHL, SHR, SAR ->
+                    in.kind1 == Insn.GPR || (in.imm & (in.opSize == 8 ? 63 : 31)) == 0;
             default -> false;
         };
     }
@@ -43,7 +49,9 @@ public final class RandomInstructions {
         return switch (in.op) {
             case MOV, MOVZX, MOVSX, MOVSXD, LEA, NOT, PUSH, LEAVE, NOP, CBW, CWD, CMOVCC, SETCC ->
                     false;
-            case SHL, SHR, SAR -> (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
+            case XCHG, BSWAP -> false;
+            case SHL, SHR, SAR ->
+                    in.kind1 == Insn.GPR || (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
             default -> true;
         };
     }
@@ -53,11 +61,16 @@ public final class RandomInstructions {
             case AND, OR, XOR, TEST -> Flags.STATUS & ~Flags.AF;
             case SHL, SHR, SAR ->
                     (Flags.STATUS & ~Flags.AF)
-                            & ~(in.imm == 1 ? 0 : Flags.OF)
+                            & ~(in.kind1 == Insn.IMM && in.imm == 1 ? 0 : Flags.OF)
                             & ~((in.imm & (in.opSize == 8 ? 63 : 31)) >= 8L * in.opSize
                                     ? Flags.CF
                                     : 0);
             case MUL, IMUL -> Flags.CF | Flags.OF;
+            case ROL, ROR -> Flags.STATUS & ~Flags.OF;
+            case BT, BTS, BTR, BTC -> Flags.STATUS & ~Flags.OF;
+            case BSF, BSR -> Flags.ZF;
+            case TZCNT, LZCNT -> Flags.CF | Flags.ZF;
+            case DIV, IDIV -> 0;
             default -> Flags.STATUS;
         };
     }
@@ -141,6 +154,77 @@ public final class RandomInstructions {
             }
         }
         return in;
+    }
+
+    /** Forms that tier one leaves to the families, some of which fault. */
+    public Insn nextRare() {
+        Insn in = new Insn();
+        in.opSize = (byte) (4 << random.nextInt(2));
+        in.addrSize = 8;
+        in.mode = 64;
+        in.length = 4;
+        in.seg = Seg.DS;
+        in.op = RARE[random.nextInt(RARE.length)];
+        switch (in.op) {
+            case SHL, SHR, SAR, ROL, ROR -> {
+                if (in.op == Op.ROL || in.op == Op.ROR) {
+                    registerOrMemory0(in);
+                } else {
+                    register0(in);
+                }
+                if (random.nextBoolean()) {
+                    in.kind1 = Insn.GPR;
+                    in.reg1 = 1;
+                } else {
+                    in.kind1 = Insn.IMM;
+                    in.imm = 1 + random.nextInt(31);
+                }
+            }
+            case BT, BTS, BTR, BTC -> {
+                register0(in);
+                if (random.nextBoolean()) {
+                    register1(in);
+                } else {
+                    in.kind1 = Insn.IMM;
+                    in.imm = random.nextInt(256);
+                }
+            }
+            case BSF, BSR, TZCNT, LZCNT, POPCNT -> {
+                register0(in);
+                registerOrMemory1(in);
+            }
+            case XCHG -> {
+                in.opSize = (byte) (1 << random.nextInt(4));
+                registerOrHigh(in);
+                register1(in);
+            }
+            case MOV, ADD, SUB, CMP, AND, OR, XOR, TEST -> {
+                in.opSize = 1;
+                registerOrHigh(in);
+                if (random.nextBoolean()) {
+                    immediate1(in);
+                } else {
+                    register1(in);
+                }
+            }
+            case CBW -> in.opSize = (byte) (2 << random.nextInt(2));
+            case SETCC -> {
+                in.opSize = 1;
+                in.cond = (byte) random.nextInt(16);
+                registerOrHigh(in);
+            }
+            default -> registerOrMemory0(in);
+        }
+        in.memSize = in.opSize;
+        return in;
+    }
+
+    private void registerOrHigh(Insn in) {
+        register0(in);
+        if (in.opSize == 1 && random.nextInt(3) == 0) {
+            in.kind0 = Insn.GPR_HIGH;
+            in.reg0 = (byte) random.nextInt(4);
+        }
     }
 
     private void twoOperands(Insn in) {

@@ -173,10 +173,11 @@ class TranslationTest {
     /** The generator's, without those that vanish, or that read flags which are undefined. */
     private Insn body(boolean flagsDefined) {
         while (true) {
-            Insn in = generator.next();
+            Insn in = random.nextBoolean() ? generator.next() : generator.nextRare();
             boolean vanishes =
                     in.op == Op.NOP
                             || ((in.op == Op.SHL || in.op == Op.SHR || in.op == Op.SAR)
+                                    && in.kind1 == Insn.IMM
                                     && (in.imm & (in.opSize == 8 ? 63 : 31)) == 0);
             if (!vanishes && (flagsDefined || !RandomInstructions.readsFlags(in))) {
                 return in;
