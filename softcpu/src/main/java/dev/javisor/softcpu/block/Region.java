@@ -16,6 +16,7 @@ public abstract class Region {
 
     private final RegionPages pages;
     private final int context;
+    private final boolean usesVectors;
 
     /** MMU code generation at which the pages' translations were last known to hold. */
     private int generation = -1;
@@ -23,9 +24,14 @@ public abstract class Region {
     /** Times entered: short runs at first, so that the JIT counts invocations. */
     private int entries;
 
-    protected Region(RegionPages pages, int context) {
+    /**
+     * @param context the MMU's whose entries the code reads
+     * @param usesVectors whether it may run only while SSE instructions may (SDM 3A §2.5)
+     */
+    protected Region(RegionPages pages, int context, boolean usesVectors) {
         this.pages = pages;
         this.context = context;
+        this.usesVectors = usesVectors;
     }
 
     /** What it covers. */
@@ -35,7 +41,7 @@ public abstract class Region {
 
     /** Whether the code is still what was translated, and memory rights are those assumed. */
     public final boolean isUsable(Cpu cpu) {
-        if (context != cpu.mmu.context()) {
+        if (context != cpu.mmu.context() || (usesVectors && !vectorsEnabled(cpu))) {
             return false;
         }
         if (generation != cpu.mmu.codeGeneration) {
@@ -45,6 +51,10 @@ public abstract class Region {
             generation = cpu.mmu.codeGeneration;
         }
         return pages.current(cpu.mmu.ram().codePages);
+    }
+
+    private static boolean vectorsEnabled(Cpu cpu) {
+        return (cpu.cr0 & (Cpu.CR0_EM | Cpu.CR0_TS)) == 0 && (cpu.cr4 & Cpu.CR4_OSFXSR) != 0;
     }
 
     /** Whether its code has changed for good. */

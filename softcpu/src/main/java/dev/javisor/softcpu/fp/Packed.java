@@ -6,7 +6,7 @@ import dev.javisor.softcpu.decode.Op;
  * Packed integer arithmetic on 64-bit words: the one definition behind the MMX, SSE and AVX forms.
  * Elements are numbered from the least significant end.
  */
-final class Packed {
+public final class Packed {
     private static final long LOW7 = 0x7F7F_7F7F_7F7F_7F7FL;
     private static final long HIGH8 = 0x8080_8080_8080_8080L;
     private static final long LOW15 = 0x7FFF_7FFF_7FFF_7FFFL;
@@ -23,20 +23,17 @@ final class Packed {
             case PANDN, ANDNPS, ANDNPD -> ~a & b;
             case POR, ORPS, ORPD -> a | b;
             case PXOR, XORPS, XORPD -> a ^ b;
-            case PADDB -> ((a & LOW7) + (b & LOW7)) ^ ((a ^ b) & HIGH8);
-            case PADDW -> ((a & LOW15) + (b & LOW15)) ^ ((a ^ b) & HIGH16);
-            case PADDD -> join((int) a + (int) b, (int) (a >>> 32) + (int) (b >>> 32));
+            case PADDB -> add8(a, b);
+            case PADDW -> add16(a, b);
+            case PADDD -> add32(a, b);
             case PADDQ -> a + b;
             case PSUBB -> sub8(a, b);
             case PSUBW -> sub16(a, b);
-            case PSUBD -> join((int) a - (int) b, (int) (a >>> 32) - (int) (b >>> 32));
+            case PSUBD -> sub32(a, b);
             case PSUBQ -> a - b;
             case PCMPEQB -> equal8(a, b);
             case PCMPEQW -> equal16(a, b);
-            case PCMPEQD ->
-                    join(
-                            (int) a == (int) b ? -1 : 0,
-                            (int) (a >>> 32) == (int) (b >>> 32) ? -1 : 0);
+            case PCMPEQD -> equal32(a, b);
             case PCMPEQQ -> a == b ? -1 : 0;
             case PCMPGTB -> greater8(a, b);
             case PCMPGTW -> greater16(a, b);
@@ -109,15 +106,35 @@ final class Packed {
         return (a & mask) | (b & ~mask);
     }
 
-    private static long sub8(long a, long b) {
+    public static long add8(long a, long b) {
+        return ((a & LOW7) + (b & LOW7)) ^ ((a ^ b) & HIGH8);
+    }
+
+    public static long add16(long a, long b) {
+        return ((a & LOW15) + (b & LOW15)) ^ ((a ^ b) & HIGH16);
+    }
+
+    public static long add32(long a, long b) {
+        return join((int) a + (int) b, (int) (a >>> 32) + (int) (b >>> 32));
+    }
+
+    public static long sub32(long a, long b) {
+        return join((int) a - (int) b, (int) (a >>> 32) - (int) (b >>> 32));
+    }
+
+    public static long equal32(long a, long b) {
+        return join((int) a == (int) b ? -1 : 0, (int) (a >>> 32) == (int) (b >>> 32) ? -1 : 0);
+    }
+
+    public static long sub8(long a, long b) {
         return ((a | HIGH8) - (b & LOW7)) ^ ((a ^ ~b) & HIGH8);
     }
 
-    private static long sub16(long a, long b) {
+    public static long sub16(long a, long b) {
         return ((a | HIGH16) - (b & LOW15)) ^ ((a ^ ~b) & HIGH16);
     }
 
-    static long equal8(long a, long b) {
+    public static long equal8(long a, long b) {
         long x = a ^ b;
         long zero = ~(((x & LOW7) + LOW7) | x) & HIGH8;
         return (zero >>> 7) * 0xFF;

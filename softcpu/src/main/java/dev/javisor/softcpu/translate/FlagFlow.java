@@ -91,8 +91,8 @@ final class FlagFlow {
             case Uop.NEG_E, Uop.CMP_EE_JZ, Uop.CMP_EE_JNZ, Uop.CMP_EI_JZ, Uop.CMP_EI_JNZ ->
                     FlagKind.SUB32;
             case Uop.TEST_RR_JZ, Uop.TEST_RR_JNZ, Uop.TEST_EE_JZ, Uop.TEST_EE_JNZ -> FlagKind.LOGIC;
-            case Uop.GENERIC,
-                    Uop.INC_R,
+            case Uop.GENERIC -> VectorWriter.keepsFlags(insn) ? before : FlagKind.STORED;
+            case Uop.INC_R,
                     Uop.INC_E,
                     Uop.DEC_R,
                     Uop.DEC_E,

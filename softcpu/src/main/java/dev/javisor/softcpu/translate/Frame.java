@@ -65,11 +65,15 @@ final class Frame {
     static final int RIP = 49;
     static final int CODE = 51;
     static final int VALUE = 52;
+    static final int VALUE2 = 54;
 
     final CodeBuilder code;
 
     /** Class that is being made: its constants. */
     final ClassDesc self;
+
+    /** Whether vector registers are used, so that the code may run only where SSE may. */
+    boolean usesVectors;
 
     /** General registers written anywhere so far, by bit. */
     int written;
@@ -133,6 +137,11 @@ final class Frame {
 
     void memory() {
         code.getstatic(self, "MEMORY", MEMORY);
+    }
+
+    void vectors() {
+        usesVectors = true;
+        code.getstatic(self, "VECTORS", LONGS);
     }
 
     /** Loads all registers and flags from the CPU: the method's first instructions. */

@@ -5,6 +5,7 @@ import dev.javisor.softcpu.decode.Insn;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.util.Objects;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,6 +102,35 @@ final class MemoryWriter {
         pushLinear(in);
         code.lstore(Frame.ADDRESS);
         check(sizeBytes, true, miss);
+    }
+
+    /** Pushes the low and the high half of the memory operand. */
+    void load128(Insn in, boolean aligned, Label miss) {
+        pushLinear(in);
+        code.lstore(Frame.ADDRESS);
+        checkAligned(aligned, miss);
+        check(16, false, miss);
+        loadChecked(8);
+        code.lload(Frame.ADDRESS).loadConstant(8L).ladd().lstore(Frame.ADDRESS);
+        loadChecked(8);
+    }
+
+    /** Stores what {@code half} pushes for 0 and 1. */
+    void store128(Insn in, boolean aligned, Label miss, IntConsumer half) {
+        pushLinear(in);
+        code.lstore(Frame.ADDRESS);
+        checkAligned(aligned, miss);
+        check(16, true, miss);
+        storeChecked(8, () -> half.accept(0));
+        code.lload(Frame.ADDRESS).loadConstant(8L).ladd().lstore(Frame.ADDRESS);
+        storeChecked(8, () -> half.accept(1));
+    }
+
+    /** Leaves if the address is not a multiple of 16: the instruction will fault. */
+    private void checkAligned(boolean aligned, Label miss) {
+        if (aligned) {
+            code.lload(Frame.ADDRESS).loadConstant(15L).land().lconst_0().lcmp().ifne(miss);
+        }
     }
 
     /** Leaves if the entry's tag is not the page of the access's last byte. */

@@ -27,7 +27,7 @@ final class RegionRuntime {
     private static @Nullable Constants handed;
 
     /** What a region's class keeps in static final fields, so that the JIT knows them. */
-    record Constants(long[] tlb, MemorySegment memory, Insn[] calledOut) {}
+    record Constants(long[] tlb, long[] vectors, MemorySegment memory, Insn[] calledOut) {}
 
     private RegionRuntime() {}
 
@@ -125,6 +125,51 @@ final class RegionRuntime {
     /** 1 if a is below b, unsigned. */
     static long below(long a, long b) {
         return Long.compareUnsigned(a, b) < 0 ? 1 : 0;
+    }
+
+    /** Round to nearest, no FTZ or DAZ, all exceptions masked, and PE sticky already. */
+    private static boolean defaultModes(Cpu cpu) {
+        return (cpu.mxcsr & 0xFFE0) == 0x1FA0;
+    }
+
+    /** A normal number. */
+    private static boolean normal(long bits) {
+        return ((bits >>> 52) + 1 & 0x7FF) > 1;
+    }
+
+    private static boolean normalOrZero(long bits) {
+        return normal(bits) || bits << 1 == 0;
+    }
+
+    /** Whether a double operation raises nothing that MXCSR does not have already. */
+    static boolean arithmeticOk(Cpu cpu, long a, long b, long result) {
+        return normal(result) && normalOrZero(a) && normalOrZero(b) && defaultModes(cpu);
+    }
+
+    static boolean comparisonOk(Cpu cpu, long a, long b) {
+        return normalOrZero(a) && normalOrZero(b);
+    }
+
+    /** After a comparison that gave -1, 0 or 1. */
+    static long comparisonAux(long order) {
+        // CF with OF clear, or the parity that a result of zero must not show.
+        return order < 0 ? 0xC000_0000_0000_0000L : order == 0 ? 1 << 8 : 0;
+    }
+
+    static long comparisonResult(long order) {
+        return order & 1;
+    }
+
+    static boolean conversionOk32(Cpu cpu, long bits) {
+        return normalOrZero(bits)
+                && Math.abs(Double.longBitsToDouble(bits)) < 0x1p31
+                && defaultModes(cpu);
+    }
+
+    static boolean conversionOk64(Cpu cpu, long bits) {
+        return normalOrZero(bits)
+                && Math.abs(Double.longBitsToDouble(bits)) < 0x1p63
+                && defaultModes(cpu);
     }
 
     /**

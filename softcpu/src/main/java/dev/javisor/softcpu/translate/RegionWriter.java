@@ -24,7 +24,8 @@ final class RegionWriter {
     private static final ClassDesc CONSTANTS =
             RegionRuntime.Constants.class.describeConstable().orElseThrow();
     private static final MethodTypeDesc CONSTRUCTOR =
-            MethodTypeDesc.of(ConstantDescs.CD_void, PAGES, ConstantDescs.CD_int);
+            MethodTypeDesc.of(
+                    ConstantDescs.CD_void, PAGES, ConstantDescs.CD_int, ConstantDescs.CD_boolean);
     private static final MethodTypeDesc RUN =
             MethodTypeDesc.of(ConstantDescs.CD_int, Frame.CPU, ConstantDescs.CD_int);
     private static final MethodTypeDesc CALL_OUT =
@@ -38,9 +39,23 @@ final class RegionWriter {
 
     private final List<Insn> calledOut = new ArrayList<>();
 
-    /** A place where a family executes an instruction: written behind the code. */
+    /**
+     * A place where a family executes an instruction: written behind the code.
+     *
+     * @param kind where the flags are, before and, if the instruction keeps them, after it
+     */
     private record CallOut(
-            int number, Insn in, int uncounted, int page, Label start, Label resume, Label leave) {}
+            Insn in,
+            int number,
+            int uncounted,
+            int page,
+            FlagKind kind,
+            Label start,
+            Label resume) {
+        FlagKind kindAfter() {
+            return VectorWriter.keepsFlags(in) ? kind : FlagKind.STORED;
+        }
+    }
 
     private final List<CallOut> callOuts = new ArrayList<>();
     private ClassDesc self = REGION;
@@ -51,6 +66,7 @@ final class RegionWriter {
     private MemoryWriter memory;
     private CodeWriter codes;
     private IntegerWriter integers;
+    private VectorWriter vectors;
     private Exits exits;
 
     @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
@@ -62,6 +78,11 @@ final class RegionWriter {
     /** Instructions that families execute, in the order of the class's constant. */
     Insn[] calledOut() {
         return calledOut.toArray(Insn[]::new);
+    }
+
+    /** Whether the written code uses vector registers. */
+    boolean usesVectors() {
+        return f.usesVectors;
     }
 
     /** The class file. */
@@ -77,6 +98,7 @@ final class RegionWriter {
                             c.withFlags(ClassFile.ACC_FINAL | ClassFile.ACC_SUPER);
                             int constant = ClassFile.ACC_STATIC | ClassFile.ACC_FINAL;
                             c.withField("TLB", Frame.LONGS, constant);
+                            c.withField("VECTORS", Frame.LONGS, constant);
                             c.withField("MEMORY", Frame.MEMORY, constant);
                             c.withField("CALLED_OUT", Frame.INSNS, constant);
                             c.withMethodBody(
@@ -95,6 +117,7 @@ final class RegionWriter {
 
     private void writeInitializer(CodeBuilder b) {
         constant(b, "tlb", "TLB", Frame.LONGS);
+        constant(b, "vectors", "VECTORS", Frame.LONGS);
         constant(b, "memory", "MEMORY", Frame.MEMORY);
         constant(b, "calledOut", "CALLED_OUT", Frame.INSNS);
         b.return_();
@@ -107,7 +130,11 @@ final class RegionWriter {
     }
 
     private void writeConstructor(CodeBuilder b) {
-        b.aload(0).aload(1).iload(2).invokespecial(REGION, ConstantDescs.INIT_NAME, CONSTRUCTOR);
+        b.aload(0)
+                .aload(1)
+                .iload(2)
+                .iload(3)
+                .invokespecial(REGION, ConstantDescs.INIT_NAME, CONSTRUCTOR);
         b.return_();
     }
 
@@ -120,6 +147,7 @@ final class RegionWriter {
         memory = new MemoryWriter(f);
         codes = new CodeWriter(f, memory, flags);
         integers = new IntegerWriter(f, memory, flags);
+        vectors = new VectorWriter(f, memory, flags);
         exits = new Exits(f);
         int n = shape.blocks.size();
         starts = new Label[n];
@@ -159,10 +187,7 @@ final class RegionWriter {
                 return;
             }
             if (in.uop == Uop.GENERIC) {
-                if (integers.write(in, miss)) {
-                    continue;
-                }
-                callOut(b, in, uncounted);
+                generic(b, in, uncounted, miss);
             } else if (!codes.write(in, miss)) {
                 code.goto_(miss);
                 return;
@@ -289,27 +314,52 @@ final class RegionWriter {
         code.goto_(starts[to]);
     }
 
-    private void callOut(Block b, Insn in, int uncounted) {
-        flags.store();
-        int number = calledOut.size();
-        calledOut.add(in);
+    private void generic(Block b, Insn in, int uncounted, Label miss) {
+        if (integers.write(in, miss)) {
+            return;
+        }
+        List<CallOut> slow = new ArrayList<>(1);
+        boolean written =
+                vectors.write(
+                        in,
+                        miss,
+                        () -> {
+                            CallOut callOut = callOut(b, in, uncounted);
+                            slow.add(callOut);
+                            return callOut.start;
+                        });
+        if (!written) {
+            CallOut callOut = callOut(b, in, uncounted);
+            code.goto_(callOut.start);
+            slow.add(callOut);
+            flags.kind = callOut.kindAfter();
+        }
+        for (CallOut callOut : slow) {
+            code.labelBinding(callOut.resume);
+        }
+    }
+
+    private CallOut callOut(Block b, Insn in, int uncounted) {
         CallOut callOut =
                 new CallOut(
-                        number,
                         in,
+                        calledOut.size(),
                         uncounted,
                         b.page,
+                        flags.kind,
                         code.newLabel(),
-                        code.newLabel(),
-                        exits.next(in.nextIp, FlagKind.STORED, uncounted - 1));
+                        code.newLabel());
+        calledOut.add(in);
         callOuts.add(callOut);
         f.written |= mayWrite(in);
-        code.goto_(callOut.start);
-        code.labelBinding(callOut.resume);
+        return callOut;
     }
 
     private void writeCallOut(CallOut c) {
         code.labelBinding(c.start);
+        FlagWriter stored = new FlagWriter(f);
+        stored.kind = c.kind;
+        stored.store();
         // If it faults, only what came before has been executed.
         code.iinc(Frame.COUNT, -c.uncounted);
         f.spill();
@@ -319,8 +369,11 @@ final class RegionWriter {
         code.invokestatic(Frame.RUNTIME, "callOut", CALL_OUT);
         code.istore(Frame.CODE);
         f.reloadAll(mayWrite(c.in));
-        f.reloadFlags();
-        code.iload(Frame.CODE).ifeq(c.leave).goto_(c.resume);
+        if (!VectorWriter.keepsFlags(c.in)) {
+            f.reloadFlags();
+        }
+        code.iload(Frame.CODE).ifne(c.resume);
+        code.goto_(exits.next(c.in.nextIp, c.kindAfter(), c.uncounted - 1));
     }
 
     /** General registers that the instruction may write, by bit. */

@@ -109,13 +109,16 @@ public final class Translator {
         synchronized (RegionRuntime.class) {
             RegionRuntime.hand(
                     new RegionRuntime.Constants(
-                            cpu.mmu.entries(context), cpu.mmu.backing(), writer.calledOut()));
+                            cpu.mmu.entries(context),
+                            cpu.vec,
+                            cpu.mmu.backing(),
+                            writer.calledOut()));
             try {
                 MethodHandles.Lookup made = LOOKUP.defineHiddenClass(bytes, true);
                 return (Region)
                         made.lookupClass()
-                                .getDeclaredConstructor(RegionPages.class, int.class)
-                                .newInstance(pages, context);
+                                .getDeclaredConstructor(RegionPages.class, int.class, boolean.class)
+                                .newInstance(pages, context, writer.usesVectors());
             } finally {
                 RegionRuntime.hand(null);
             }

@@ -25,7 +25,48 @@ public final class RandomInstructions {
     private static final Op[] RARE = {
         Op.SHL, Op.SHR, Op.SAR, Op.ROL, Op.ROR, Op.ROL, Op.ROR, Op.BT, Op.BTS, Op.BTR, Op.BTC,
         Op.BSF, Op.BSR, Op.TZCNT, Op.LZCNT, Op.POPCNT, Op.XCHG, Op.MOV, Op.ADD, Op.SUB, Op.CMP,
-        Op.AND, Op.OR, Op.XOR, Op.TEST, Op.CBW, Op.SETCC, Op.BSWAP, Op.DIV, Op.IDIV, Op.MUL
+        Op.AND, Op.OR, Op.XOR, Op.TEST, Op.CBW, Op.SETCC, Op.BSWAP, Op.DIV, Op.IDIV, Op.MUL, Op.ADC,
+        Op.SBB
+    };
+    private static final Op[] VECTOR = {
+        Op.MOVUPS,
+        Op.MOVDQU,
+        Op.MOVAPS,
+        Op.MOVDQA,
+        Op.MOVSS,
+        Op.MOVSD_XMM,
+        Op.MOVQ,
+        Op.MOVD,
+        Op.MOVLPD,
+        Op.MOVHPD,
+        Op.ANDPS,
+        Op.POR,
+        Op.PXOR,
+        Op.XORPD,
+        Op.PADDB,
+        Op.PADDW,
+        Op.PADDD,
+        Op.PADDQ,
+        Op.PSUBB,
+        Op.PSUBW,
+        Op.PSUBD,
+        Op.PSUBQ,
+        Op.PCMPEQB,
+        Op.PCMPEQD,
+        Op.PUNPCKLQDQ,
+        Op.ADDSD,
+        Op.SUBSD,
+        Op.MULSD,
+        Op.DIVSD,
+        Op.ADDSD,
+        Op.MULSD,
+        Op.UCOMISD,
+        Op.COMISD,
+        Op.CVTSI2SD,
+        Op.CVTTSD2SI,
+        Op.PMULLW,
+        Op.SQRTSD,
+        Op.MAXSD
     };
     private static final Op[] PLAIN = {Op.CBW, Op.CWD, Op.LEAVE, Op.NOP};
 
@@ -46,10 +87,14 @@ public final class RandomInstructions {
     }
 
     public static boolean setsFlags(Insn in) {
+        if (in.vectorBytes != 0 && in.op != Op.COMISD && in.op != Op.UCOMISD) {
+            return false;
+        }
         return switch (in.op) {
             case MOV, MOVZX, MOVSX, MOVSXD, LEA, NOT, PUSH, LEAVE, NOP, CBW, CWD, CMOVCC, SETCC ->
                     false;
             case XCHG, BSWAP -> false;
+            case COMISD, UCOMISD -> true;
             case SHL, SHR, SAR ->
                     in.kind1 == Insn.GPR || (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
             default -> true;
@@ -193,6 +238,10 @@ public final class RandomInstructions {
                 register0(in);
                 registerOrMemory1(in);
             }
+            case ADC, SBB -> {
+                in.opSize = (byte) (1 << random.nextInt(2));
+                twoOperands(in);
+            }
             case XCHG -> {
                 in.opSize = (byte) (1 << random.nextInt(4));
                 registerOrHigh(in);
@@ -217,6 +266,85 @@ public final class RandomInstructions {
         }
         in.memSize = in.opSize;
         return in;
+    }
+
+    /** SSE in its legacy encoding, 16 bytes. */
+    public Insn nextVector() {
+        Insn in = new Insn();
+        in.op = VECTOR[random.nextInt(VECTOR.length)];
+        in.opSize = 4;
+        in.addrSize = 8;
+        in.mode = 64;
+        in.length = 4;
+        in.seg = Seg.DS;
+        in.vectorBytes = 16;
+        in.kind0 = Insn.XMM;
+        in.kind1 = Insn.XMM;
+        in.reg0 = (byte) random.nextInt(16);
+        in.reg1 = (byte) random.nextInt(16);
+        switch (in.op) {
+            case MOVUPS, MOVDQU, MOVAPS, MOVDQA, MOVSS, MOVSD_XMM, MOVQ -> {
+                int form = random.nextInt(3);
+                if (form > 0) {
+                    memory(in);
+                    if (form == 1) {
+                        in.kind0 = Insn.MEM;
+                    } else {
+                        in.kind1 = Insn.MEM;
+                    }
+                }
+            }
+            case MOVD -> {
+                in.opSize = (byte) (4 << random.nextInt(2));
+                if (random.nextBoolean()) {
+                    in.kind0 = Insn.GPR;
+                } else {
+                    in.kind1 = Insn.GPR;
+                }
+            }
+            case MOVLPD, MOVHPD -> {
+                memory(in);
+                if (random.nextBoolean()) {
+                    in.kind0 = Insn.MEM;
+                } else {
+                    in.kind1 = Insn.MEM;
+                }
+            }
+            case CVTSI2SD -> {
+                in.opSize = (byte) (4 << random.nextInt(2));
+                in.kind1 = Insn.GPR;
+            }
+            case CVTTSD2SI -> {
+                in.opSize = (byte) (4 << random.nextInt(2));
+                in.kind0 = Insn.GPR;
+            }
+            default -> {
+                if (random.nextInt(3) == 0) {
+                    memory(in);
+                    in.kind1 = Insn.MEM;
+                }
+            }
+        }
+        in.memSize = 16;
+        return in;
+    }
+
+    /** The same random vector registers and MXCSR for both. */
+    public void fillVectors(Cpu a, Cpu b) {
+        for (int i = 0; i < a.vec.length; i++) {
+            double number = (random.nextInt(2001) - 1000) / 8.0 * (i % 4 == 0 ? 1 : 0.3);
+            a.vec[i] =
+                    random.nextInt(6) == 0 ? random.nextLong() : Double.doubleToRawLongBits(number);
+        }
+        System.arraycopy(a.vec, 0, b.vec, 0, a.vec.length);
+        a.mxcsr =
+                switch (random.nextInt(6)) {
+                    case 0 -> 0x1F80;
+                    case 1 -> 0x1F80 | random.nextInt(4) << 13 | random.nextInt(64);
+                    case 2 -> 0x1FA0 | 0x8040;
+                    default -> 0x1FA0;
+                };
+        b.mxcsr = a.mxcsr;
     }
 
     private void registerOrHigh(Insn in) {
@@ -348,6 +476,7 @@ public final class RandomInstructions {
         regions.add(new GuestMemory.Region(0, 0, RAM_BYTES));
         Cpu cpu = new Cpu(0, new Ram(new GuestMemory(backing, regions, () -> {})));
         cpu.cr0 |= Cpu.CR0_PE;
+        cpu.cr4 |= Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT;
         cpu.efer = Cpu.EFER_LMA;
         cpu.segAttributes[Seg.CS] = Seg.L | Seg.PRESENT | Seg.S | Seg.CODE | Seg.RW;
         cpu.segBase[Seg.GS] = 0x800;

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
  * state in which the families' general definitions are after as many instructions.
  */
 class TranslationTest {
-    private static final int CASES = 2_000;
+    private static final int CASES = Integer.getInteger("javisor.cases", 2_000);
     private static final long CODE = 0x1000;
     private static final int PAGES = 16;
 
@@ -49,6 +49,8 @@ class TranslationTest {
         int faults = 0;
         for (int i = 0; i < CASES; i++) {
             generator.fill(fast, slow);
+            generator.fillVectors(fast, slow);
+            vectors = i % 2 == 1;
             warm();
             Block root = randomProgram();
             String what = "seed %d case %d: %s".formatted(seed, i, text);
@@ -98,6 +100,8 @@ class TranslationTest {
     private void compare(String what) {
         assertThat(fast.rip).as("rip, %s", what).isEqualTo(slow.rip);
         assertThat(Arrays.copyOf(fast.regs, 17)).as(what).isEqualTo(Arrays.copyOf(slow.regs, 17));
+        assertThat(fast.vec).as("vectors, %s", what).isEqualTo(slow.vec);
+        assertThat(fast.mxcsr).as("MXCSR, %s", what).isEqualTo(slow.mxcsr);
         int defined = definedAt(slow.rip);
         assertThat(fast.flags.status() & defined)
                 .as("flags, %s", what)
@@ -109,6 +113,9 @@ class TranslationTest {
     private int definedAt(long ip) {
         return definedBefore.getOrDefault(ip, Flags.STATUS & ~Flags.AF);
     }
+
+    /** Whether the program has SSE instructions. */
+    private boolean vectors;
 
     private final Map<Long, Integer> definedBefore = new HashMap<>();
 
@@ -173,7 +180,12 @@ class TranslationTest {
     /** The generator's, without those that vanish, or that read flags which are undefined. */
     private Insn body(boolean flagsDefined) {
         while (true) {
-            Insn in = random.nextBoolean() ? generator.next() : generator.nextRare();
+            Insn in =
+                    switch (random.nextInt(vectors ? 4 : 2)) {
+                        case 0 -> generator.next();
+                        case 1 -> generator.nextRare();
+                        default -> generator.nextVector();
+                    };
             boolean vanishes =
                     in.op == Op.NOP
                             || ((in.op == Op.SHL || in.op == Op.SHR || in.op == Op.SAR)
