@@ -2,8 +2,18 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 #include <stdint.h>
+/* Each kernel is run so often: the first time shows the warm-up, the best one the speed. */
+#define REPETITIONS 20
 typedef uint64_t (*kernel_fn)(uint32_t rounds);
 struct kernel { const char *name; kernel_fn run; uint32_t rounds; };
 extern const struct kernel kernels[];
 extern const int kernel_count;
+
+/* Lines are "begin NAME NOW" and "end NAME CHECKSUM TICKS NOW": the time-stamp counter times a kernel,
+ * because a busy host sees lines late; the first and the last line give its frequency. */
+static inline uint64_t ticks(void) {
+    uint32_t low, high;
+    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (uint64_t)high << 32 | low;
+}
 #endif

@@ -3,11 +3,15 @@
 #include "kernels.h"
 
 int main(void) {
-    for (int i = 0; i < kernel_count; i++) {
-        printf("begin %s\n", kernels[i].name);
+    for (int i = 0; i < kernel_count * REPETITIONS; i++) {
+        const struct kernel *k = &kernels[i / REPETITIONS];
+        printf("begin %s %016lx\n", k->name, (unsigned long)ticks());
         fflush(stdout);
-        uint64_t sum = kernels[i].run(kernels[i].rounds);
-        printf("end %s %016lx\n", kernels[i].name, (unsigned long)sum);
+        uint64_t start = ticks();
+        uint64_t sum = k->run(k->rounds);
+        uint64_t end = ticks();
+        printf("end %s %016lx %016lx %016lx\n", k->name, (unsigned long)sum,
+               (unsigned long)(end - start), (unsigned long)ticks());
         fflush(stdout);
     }
     puts("done");
