@@ -43,10 +43,13 @@ public final class Block {
     /** MMU code generation at which the translation was last known to hold. */
     public int generation;
 
-    /** Successor when the block falls through or its branch is not taken. */
+    /**
+     * Successor when the block falls through or its branch is not taken; after an indirect branch
+     * the last but one.
+     */
     public @Nullable Block fallThrough;
 
-    /** Successor when its direct branch is taken. */
+    /** Successor when its direct branch is taken, or the last one of an indirect branch. */
     public @Nullable Block taken;
 
     /**

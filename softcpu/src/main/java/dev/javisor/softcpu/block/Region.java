@@ -14,9 +14,13 @@ public abstract class Region {
     /** Left before an instruction that tier one must execute: a TLB miss, a rare form. */
     public static final int SIDE_EXIT = 1;
 
+    /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
+    private static final int LARGE_RUNS = 1_000_000;
+
     private final RegionPages pages;
     private final int context;
     private final boolean usesVectors;
+    private final boolean cut;
 
     /** MMU code generation at which the pages' translations were last known to hold. */
     private int generation = -1;
@@ -27,11 +31,13 @@ public abstract class Region {
     /**
      * @param context the MMU's whose entries the code reads
      * @param usesVectors whether it may run only while SSE instructions may (SDM 3A §2.5)
+     * @param cut whether more would have belonged to it
      */
-    protected Region(RegionPages pages, int context, boolean usesVectors) {
+    protected Region(RegionPages pages, int context, boolean usesVectors, boolean cut) {
         this.pages = pages;
         this.context = context;
         this.usesVectors = usesVectors;
+        this.cut = cut;
     }
 
     /** What it covers. */
@@ -64,12 +70,13 @@ public abstract class Region {
 
     /** Jumps backwards that the next run may make before it returns to the run loop. */
     public final int budget() {
-        int n = entries;
-        if (n < 1000) {
-            entries = n + 1;
-            return 32 + n;
-        }
-        return 4096;
+        int n = ++entries;
+        return n < 1000 ? 32 + n : 4096;
+    }
+
+    /** True once, if it was cut short and runs often. */
+    public final boolean wantsMore() {
+        return entries == LARGE_RUNS && cut;
     }
 
     /**

@@ -117,6 +117,9 @@ final class HotLoop {
                     inRegion = true;
                     aside = region.run(c, region.budget()) == Region.SIDE_EXIT;
                     inRegion = false;
+                    if (region.wantsMore()) {
+                        Objects.requireNonNull(translator).requestLarge(b);
+                    }
                     if (c.requests() != 0) {
                         return ATTENTION;
                     }
@@ -413,6 +416,10 @@ final class HotLoop {
                     if (next.linear != linear || next.ip != rip || next.key != b.key) {
                         from = null;
                         return c.requests() != 0 ? ATTENTION : LOOKUP;
+                    }
+                    if (next != b.taken) {
+                        b.fallThrough = b.taken;
+                        b.taken = next;
                     }
                 } else {
                     c.rip = taken ? in.imm : in.nextIp;

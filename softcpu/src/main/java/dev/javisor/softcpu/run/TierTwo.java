@@ -14,7 +14,7 @@ final class TierTwo implements AutoCloseable {
      * Executions of a loop head, eight times over, that make it hot. Measured on booting Linux on
      * two CPUs: what is translated sooner costs the JIT more than it saves.
      */
-    private static final int HEAT_LIMIT = 100_000;
+    private static final int HEAT_LIMIT = 200_000;
 
     private final Translation mode;
     private final @Nullable ExecutorService thread;

@@ -44,12 +44,17 @@ final class FlagFlow {
         boolean changed = false;
         switch (last.uop) {
             case Uop.JMP_REL, Uop.CALL_REL -> changed = meet(last.imm, out);
-            case Uop.RET -> {
-                for (Block site : shape.returnSites) {
-                    changed |= meet(site.ip, out);
+            case Uop.RET, Uop.JMP_R, Uop.CALL_R -> {
+                for (Block target : shape.indirectTargets(b)) {
+                    changed |= meet(target.ip, out);
+                }
+                if (last.uop == Uop.RET) {
+                    for (Block site : shape.returnSites) {
+                        changed |= meet(site.ip, out);
+                    }
                 }
             }
-            case Uop.JMP_R, Uop.CALL_R, Uop.GENERIC_END, Uop.GENERIC_JUMP -> {}
+            case Uop.GENERIC_END, Uop.GENERIC_JUMP -> {}
             default -> {
                 changed = meet(last.nextIp, out);
                 if (last.uop >= Uop.JCC && last.uop <= Uop.TEST_EE_JNZ) {

@@ -7,6 +7,7 @@ import dev.javisor.softcpu.decode.Insn;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +36,11 @@ final class RegionShape {
     /** Blocks after the calls that were followed: where a return may lead. */
     final List<Block> returnSites = new ArrayList<>();
 
+    /** Successors of each block as tier one has linked them. */
+    private final Map<Block, List<Block>> links = new IdentityHashMap<>();
+
     private int codes;
+    private boolean cut;
 
     RegionShape(Block root, Translator.BlockFinder finder, int heatLimit, int maxCodes) {
         this.heatLimit = heatLimit;
@@ -82,8 +87,11 @@ final class RegionShape {
                 || b.page < 0
                 || b.page2 >= 0
                 || b.key != root.key
-                || heat(b) < heat(root) / COLD
-                || codes + b.code.length > maxCodes) {
+                || heat(b) < heat(root) / COLD) {
+            return false;
+        }
+        if (codes + b.code.length > maxCodes) {
+            cut = true;
             return false;
         }
         long linearPage = b.linear & ~0xFFFL;
@@ -105,12 +113,19 @@ final class RegionShape {
     private List<Block> successors(Block b) {
         List<Block> list = new ArrayList<>(3);
         Insn last = b.code[b.code.length - 1];
-        if (b.taken != null) {
-            list.add(b.taken);
+        if (last.uop == Uop.GENERIC_END || last.uop == Uop.GENERIC_JUMP) {
+            // Tier one executes it, and goes on from there.
+            return list;
         }
-        if (b.fallThrough != null) {
-            list.add(b.fallThrough);
+        Block taken = b.taken;
+        Block fallThrough = b.fallThrough;
+        if (taken != null) {
+            list.add(taken);
         }
+        if (fallThrough != null) {
+            list.add(fallThrough);
+        }
+        links.put(b, List.copyOf(list));
         if (last.uop == Uop.CALL_REL && returnSites.size() < MAX_RETURN_SITES) {
             Block site = finder.find(last.nextIp, b.key);
             if (site != null && !returnSites.contains(site)) {
@@ -119,6 +134,14 @@ final class RegionShape {
             }
         }
         return list;
+    }
+
+    /**
+     * Where an indirect branch was last seen to lead: the links may change meanwhile, so they are
+     * read once.
+     */
+    List<Block> indirectTargets(Block b) {
+        return links.getOrDefault(b, List.of());
     }
 
     /** Number of the block at {@code ip}, or -1. */
@@ -140,7 +163,8 @@ final class RegionShape {
         return new RegionPages(linear, backing, versions);
     }
 
-    int codes() {
-        return codes;
+    /** Whether blocks were left out for their number. */
+    boolean isCut() {
+        return cut;
     }
 }

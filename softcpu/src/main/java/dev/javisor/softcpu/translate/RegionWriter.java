@@ -14,7 +14,9 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Turns a region's blocks into the bytes of a class that extends {@link Region}. */
@@ -25,7 +27,11 @@ final class RegionWriter {
             RegionRuntime.Constants.class.describeConstable().orElseThrow();
     private static final MethodTypeDesc CONSTRUCTOR =
             MethodTypeDesc.of(
-                    ConstantDescs.CD_void, PAGES, ConstantDescs.CD_int, ConstantDescs.CD_boolean);
+                    ConstantDescs.CD_void,
+                    PAGES,
+                    ConstantDescs.CD_int,
+                    ConstantDescs.CD_boolean,
+                    ConstantDescs.CD_boolean);
     private static final MethodTypeDesc RUN =
             MethodTypeDesc.of(ConstantDescs.CD_int, Frame.CPU, ConstantDescs.CD_int);
     private static final MethodTypeDesc CALL_OUT =
@@ -134,6 +140,7 @@ final class RegionWriter {
                 .aload(1)
                 .iload(2)
                 .iload(3)
+                .iload(4)
                 .invokespecial(REGION, ConstantDescs.INIT_NAME, CONSTRUCTOR);
         b.return_();
     }
@@ -216,20 +223,20 @@ final class RegionWriter {
             case Uop.JMP_R -> {
                 f.get(in.reg0);
                 canonicalTarget(miss);
-                indirect();
+                indirect(index, List.of());
             }
             case Uop.CALL_R -> {
                 f.get(in.reg0);
                 canonicalTarget(miss);
                 codes.pushStack(() -> f.constant(in.nextIp), miss);
-                indirect();
+                indirect(index, List.of());
             }
             case Uop.RET -> {
                 f.get(4);
                 memory.loadAt(8, miss);
                 canonicalTarget(miss);
                 codes.moveStack(8 + in.imm);
-                returnTo(index);
+                indirect(index, shape.returnSites);
             }
             case Uop.GENERIC_END, Uop.GENERIC_JUMP -> code.goto_(miss);
             default -> {
@@ -246,23 +253,27 @@ final class RegionWriter {
         code.lload(Frame.RIP).lcmp().ifne(miss);
     }
 
-    private void indirect() {
-        code.goto_(exits.indirect(flags.kind));
-    }
-
-    private void returnTo(int index) {
-        for (Block site : shape.returnSites) {
-            if (shape.indexOf(site.ip) < 0) {
-                continue;
-            }
+    /** Goes on at RIP: inside the region where it has led before, or to a place in {@code more}. */
+    private void indirect(int index, List<Block> more) {
+        Block b = shape.blocks.get(index);
+        Set<Integer> targets = new LinkedHashSet<>();
+        for (Block target : shape.indirectTargets(b)) {
+            targets.add(shape.indexOf(target.ip));
+        }
+        for (Block target : more) {
+            targets.add(shape.indexOf(target.ip));
+        }
+        targets.remove(-1);
+        for (int target : targets) {
+            long ip = shape.blocks.get(target).ip;
             Label other = code.newLabel();
-            code.lload(Frame.RIP).loadConstant(site.ip).lcmp().ifne(other);
+            code.lload(Frame.RIP).loadConstant(ip).lcmp().ifne(other);
             FlagKind kind = flags.kind;
-            edge(index, site.ip);
+            edge(index, ip);
             flags.kind = kind;
             code.labelBinding(other);
         }
-        indirect();
+        code.goto_(exits.indirect(flags.kind));
     }
 
     private void conditional(int index, Insn in, int cond) {

@@ -24,7 +24,10 @@ public final class Translator {
      * Dispatch codes of a region. Measured on booting Linux: the JIT's time grows faster than the
      * size, and 240 gained nothing over 50.
      */
-    private static final int MAX_CODES = 50;
+    private static final int CODES = 50;
+
+    /** For what runs so often that better code pays. */
+    private static final int MANY_CODES = 240;
 
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
@@ -45,6 +48,7 @@ public final class Translator {
      * @param executor where translations are made
      */
     public Translator(Cpu cpu, BlockFinder finder, int heatLimit, Executor executor) {
+        Placeholders.load();
         this.heatLimit = heatLimit;
         this.cpu = cpu;
         this.finder = finder;
@@ -61,7 +65,18 @@ public final class Translator {
         int context = cpu.mmu.context();
         executor.execute(() -> {
             if (root.region == null) {
-                root.region = translate(root, context);
+                root.region = translate(root, context, CODES);
+            }
+        });
+    }
+
+    /** Asks for a larger region than {@code root} has. */
+    public void requestLarge(Block root) {
+        int context = cpu.mmu.context();
+        executor.execute(() -> {
+            Region large = translate(root, context, MANY_CODES);
+            if (large != null) {
+                root.region = large;
             }
         });
     }
@@ -81,10 +96,10 @@ public final class Translator {
     }
 
     /** Null if nothing useful came of it. */
-    private @Nullable Region translate(Block root, int context) {
+    private @Nullable Region translate(Block root, int context, int maxCodes) {
         long start = System.nanoTime();
         try {
-            for (int codes = MAX_CODES; codes > 5; codes /= 2) {
+            for (int codes = maxCodes; codes > 5; codes /= 2) {
                 RegionShape shape = new RegionShape(root, finder, heatLimit, codes);
                 if (shape.blocks.isEmpty()) {
                     return null;
@@ -93,7 +108,7 @@ public final class Translator {
                 byte[] bytes = writer.write("At_" + Long.toHexString(root.linear));
                 if (methodBytes(bytes) < MAX_METHOD_BYTES) {
                     regions.incrementAndGet();
-                    return define(bytes, writer, shape.pages(), context);
+                    return define(bytes, writer, shape, context);
                 }
             }
             return null;
@@ -104,7 +119,7 @@ public final class Translator {
         }
     }
 
-    private Region define(byte[] bytes, RegionWriter writer, RegionPages pages, int context)
+    private Region define(byte[] bytes, RegionWriter writer, RegionShape shape, int context)
             throws ReflectiveOperationException {
         synchronized (RegionRuntime.class) {
             RegionRuntime.hand(
@@ -117,8 +132,13 @@ public final class Translator {
                 MethodHandles.Lookup made = LOOKUP.defineHiddenClass(bytes, true);
                 return (Region)
                         made.lookupClass()
-                                .getDeclaredConstructor(RegionPages.class, int.class, boolean.class)
-                                .newInstance(pages, context, writer.usesVectors());
+                                .getDeclaredConstructor(
+                                        RegionPages.class, int.class, boolean.class, boolean.class)
+                                .newInstance(
+                                        shape.pages(),
+                                        context,
+                                        writer.usesVectors(),
+                                        shape.isCut());
             } finally {
                 RegionRuntime.hand(null);
             }
