@@ -37,6 +37,7 @@ class FloorsTest {
                             "dev.javisor.machine",
                             "dev.javisor.devices",
                             "dev.javisor.block",
+                            "dev.javisor.net",
                             "dev.javisor.virtio",
                             "dev.javisor.boot",
                             "dev.javisor.vmm",
@@ -50,6 +51,7 @@ class FloorsTest {
         "dev.javisor.machine..",
         "dev.javisor.devices..",
         "dev.javisor.block..",
+        "dev.javisor.net..",
         "dev.javisor.virtio..",
         "dev.javisor.boot.."
     };
@@ -62,7 +64,7 @@ class FloorsTest {
                     .as(name)
                     .isNotEmpty();
         }
-        for (String name : List.of("virtio", "boot", "vmm", "guestkit", "cli")) {
+        for (String name : List.of("net", "virtio", "boot", "vmm", "guestkit", "cli")) {
             assertThat(PRODUCT.that(resideInAPackage("dev.javisor." + name + "..")))
                     .as(name)
                     .isNotEmpty();
@@ -162,6 +164,17 @@ class FloorsTest {
         noClasses()
                 .that()
                 .resideInAPackage("dev.javisor.block..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.javisor.virtio..")
+                .check(PRODUCT);
+    }
+
+    @Test
+    void net_doesNotKnowVirtio() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.javisor.net..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("dev.javisor.virtio..")

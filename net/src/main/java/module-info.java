@@ -1,0 +1,9 @@
+/** What network interfaces lead to: backends that carry Ethernet frames. */
+@org.jspecify.annotations.NullMarked
+module dev.javisor.net {
+    requires transitive dev.javisor.base;
+    requires static transitive org.jspecify;
+
+    exports dev.javisor.net;
+    exports dev.javisor.net.user;
+}
