@@ -108,6 +108,11 @@ public final class GuestMemory implements AutoCloseable {
         observers.add(observer);
     }
 
+    /** Whoever observes for less than this memory's life takes itself away. */
+    public void removeWriteObserver(WriteObserver observer) {
+        observers.remove(observer);
+    }
+
     /** The backing offset of a range that lies within one region, else -1. Never throws. */
     public long offsetOf(long guestAddress, long sizeBytes) {
         for (Region region : regions) {

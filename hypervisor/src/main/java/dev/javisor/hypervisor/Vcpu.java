@@ -1,5 +1,8 @@
 package dev.javisor.hypervisor;
 
+import java.util.Collections;
+import java.util.SortedMap;
+
 /**
  * One virtual CPU with its local APIC. {@link #run}, {@link #save} and {@link #restore} belong to
  * the vCPU's own platform thread; {@link #kick} may come from any.
@@ -38,6 +41,14 @@ public interface Vcpu extends AutoCloseable {
 
     /** Guest instructions retired so far, or -1 where the accelerator cannot count. */
     long instructions();
+
+    /**
+     * How often an {@link InstructionAssistant} helped, by mnemonic; empty where none is needed.
+     * From any thread.
+     */
+    default SortedMap<String, Long> assists() {
+        return Collections.emptySortedMap();
+    }
 
     @Override
     void close();
