@@ -10,11 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -84,44 +80,6 @@ final class KernelProbeTest {
             Files.delete(file);
             assertThat(load(kernel, memory).rip()).isEqualTo(0x100_0200);
         }
-    }
-
-    @Test
-    void load_debianCloudKernel_isLoadedWhole() throws IOException {
-        Optional<Path> found = debianKernel();
-        Assumptions.assumeTrue(found.isPresent(), "no Debian kernel in the cache or in /boot");
-        GuestMemory memory = TestMemory.of(256 << 20);
-        try (KernelImage kernel = KernelImage.probe(found.orElseThrow())) {
-            assertThat(kernel.description())
-                    .matches("Linux \\S+ bzImage, boot protocol 2\\.\\d+, 64-bit entry");
-            CpuState state = load(kernel, memory);
-            // startup_64 of arch/x86/boot/compressed/head_64.S starts with CLD; CLI.
-            assertThat(memory.readShort(state.rip())).isEqualTo(0xFAFC);
-        }
-    }
-
-    /** The kernel that the default guest uses, or the host's own. */
-    private static Optional<Path> debianKernel() throws IOException {
-        String cacheHome = System.getenv("XDG_CACHE_HOME");
-        Path cache =
-                (cacheHome == null || cacheHome.isEmpty()
-                                ? Path.of(System.getProperty("user.home"), ".cache")
-                                : Path.of(cacheHome))
-                        .resolve("javisor");
-        for (Path root : List.of(cache, Path.of("/boot"))) {
-            if (Files.isDirectory(root)) {
-                try (Stream<Path> files = Files.walk(root, 6)) {
-                    Optional<Path> kernel =
-                            files.filter(p -> p.getFileName().toString().startsWith("vmlinuz"))
-                                    .filter(Files::isReadable)
-                                    .max(Comparator.naturalOrder());
-                    if (kernel.isPresent()) {
-                        return kernel;
-                    }
-                }
-            }
-        }
-        return Optional.empty();
     }
 
     private static CpuState load(KernelImage kernel, GuestMemory memory) {
