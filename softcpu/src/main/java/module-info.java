@@ -4,6 +4,7 @@
 module dev.javisor.softcpu {
     requires transitive dev.javisor.base;
     requires transitive dev.javisor.hypervisor;
+    requires jdk.jfr;
     requires static transitive org.jspecify;
 
     exports dev.javisor.softcpu;

@@ -26,6 +26,9 @@ public final class VcpuRegisters {
     /** Everything below {@link #exceptionVector}. */
     public static final int EVENTS = 4;
 
+    /** The guest dropped cached translations (INVPCID, MOV to CR3): the accelerator's must go. */
+    public static final int TRANSLATIONS = 8;
+
     /** RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8..R15. */
     public final long[] gpr = new long[16];
 

@@ -491,9 +491,8 @@ public final class Mmu {
         } else {
             done = partialCompareAndSet(offset, sizeBytes, expected, value);
         }
-        int page = (int) (offset >>> 12);
-        if (done && ram.codePages.isCode(page)) {
-            ram.codePages.written(page);
+        if (done) {
+            ram.stored((int) (offset >>> 12), physical, sizeBytes);
         }
         return done;
     }
@@ -558,7 +557,7 @@ public final class Mmu {
     private void fill(long linear, long physical, int access, int ctx) {
         long page = physical & PAGE_MASK;
         long offset = ram.memory.offsetOf(page, 4096);
-        if (offset < 0 || (apicPage != null && apicPage.claims(page))) {
+        if (ram.borrowed || offset < 0 || (apicPage != null && apicPage.claims(page))) {
             return;
         }
         if (watching && Watchpoints.inPage(cpu, linear)) {
@@ -634,11 +633,7 @@ public final class Mmu {
             case 4 -> mem.set(INT, offset, (int) value);
             default -> mem.set(LONG, offset, value);
         }
-        int page = (int) (offset >>> 12);
-        ram.dirty.mark(page);
-        if (ram.codePages.isCode(page)) {
-            ram.codePages.written(page);
-        }
+        ram.stored((int) (offset >>> 12), physical, sizeBytes);
     }
 
     private long readDevice(long physical, int sizeBytes) {

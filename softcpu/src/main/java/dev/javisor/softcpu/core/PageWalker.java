@@ -261,10 +261,6 @@ public final class PageWalker {
         } else {
             int unusedOld = (int) Mmu.INT_ATOMIC.getAndBitwiseOr(ram.backing, offset, (int) bits);
         }
-        int page = (int) (offset >>> 12);
-        ram.dirty.mark(page);
-        if (ram.codePages.isCode(page)) {
-            ram.codePages.written(page);
-        }
+        ram.stored((int) (offset >>> 12), address, sizeBytes);
     }
 }

@@ -14,12 +14,46 @@ public final class Ram {
     public final DirtyPages dirty;
     public final BlockBudget blockBudget = new BlockBudget();
 
+    /**
+     * The memory is another accelerator's, whose vCPUs change it unseen: translations are not kept,
+     * and stores are reported through {@link GuestMemory#written}.
+     */
+    public final boolean borrowed;
+
+    private final GuestMemory.WriteObserver observer = this::written;
+
     public Ram(GuestMemory memory) {
+        this(memory, false);
+        memory.addWriteObserver(observer);
+    }
+
+    private Ram(GuestMemory memory, boolean borrowed) {
         this.memory = memory;
         this.backing = memory.backing();
-        this.codePages = new CodePages(backing.byteSize());
-        this.dirty = new DirtyPages(backing.byteSize());
-        memory.addWriteObserver(this::written);
+        long tracked = borrowed ? 0 : backing.byteSize();
+        this.codePages = new CodePages(tracked);
+        this.dirty = new DirtyPages(tracked);
+        this.borrowed = borrowed;
+    }
+
+    /** See {@link #borrowed}. */
+    public static Ram borrowed(GuestMemory memory) {
+        return new Ram(memory, true);
+    }
+
+    /** Stops watching the memory, which lives on. */
+    public void release() {
+        memory.removeWriteObserver(observer);
+    }
+
+    /** A vCPU stored into a page through the slow path. */
+    void stored(int page, long guestAddress, int sizeBytes) {
+        dirty.mark(page);
+        if (borrowed) {
+            memory.written(guestAddress, sizeBytes);
+        } else if (codePages.isCode(page)) {
+            codePages.written(page);
+        }
     }
 
     private void written(long guestAddress, long sizeBytes) {

@@ -155,6 +155,7 @@ public final class SoftVirtualMachine implements VirtualMachine {
             vcpu.close();
         }
         tierTwo.close();
+        ram.release();
     }
 
     private void revokeWrites(long page, Runnable mark) {

@@ -257,26 +257,7 @@ final class VcpuLoop {
         return block;
     }
 
-    /** Delivers an exception; false on triple fault. */
     private boolean deliver(GuestFault fault, @Nullable Insn in) {
-        int vector = fault.vector();
-        if (cpu.mmu.nonCanonical) {
-            cpu.mmu.nonCanonical = false;
-            if (vector == GuestFault.GP && in != null && usesStack(in)) {
-                vector = GuestFault.SS;
-            }
-        }
-        cpu.halted = false;
-        return Interrupts.deliverFault(cpu, vector, fault.errorCode());
-    }
-
-    private static boolean usesStack(Insn in) {
-        if (in.kind0 == Insn.MEM || in.kind1 == Insn.MEM || in.kind2 == Insn.MEM) {
-            return in.seg == Seg.SS;
-        }
-        return switch (in.op) {
-            case PUSH, POP, PUSHF, POPF, CALL, RET, ENTER, LEAVE, PUSH_SEG, POP_SEG -> true;
-            default -> false;
-        };
+        return FaultDelivery.deliver(cpu, fault, in);
     }
 }

@@ -34,9 +34,9 @@ public final class Msrs {
 
     private static final int KVM_WALL_CLOCK_OLD = 0x11;
     private static final int KVM_SYSTEM_TIME_OLD = 0x12;
-    private static final int SYSENTER_CS = 0x174;
-    private static final int SYSENTER_ESP = 0x175;
-    private static final int SYSENTER_EIP = 0x176;
+    static final int SYSENTER_CS = 0x174;
+    static final int SYSENTER_ESP = 0x175;
+    static final int SYSENTER_EIP = 0x176;
     private static final int PLATFORM_ID = 0x17;
     private static final int UCODE_REV = 0x8B;
     private static final int MTRR_CAP = 0xFE;
