@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.Set;
 import org.tukaani.xz.XZInputStream;
 
@@ -55,6 +56,38 @@ public final class GuestImages {
                     // Another run may have done the work while this one waited.
                     Optional<GuestImage> done = GuestManifest.load(cache, recipe());
                     return done.isPresent() ? done.get() : make(progress);
+                });
+    }
+
+    /**
+     * Modules of the guest's kernel, plain ELF files by name, each after those that it depends on:
+     * for guests that do more than the default one.
+     *
+     * @param names with {@code -} or {@code _}; what is built into the kernel is left out
+     * @throws GuestKitException where the package has no such module
+     */
+    public SequencedMap<String, byte[]> kernelModules(List<String> names, Progress progress) {
+        return cache.locked(
+                () -> progress.step("waiting for another run that prepares the guest"),
+                () -> {
+                    List<Path> packages = packages(progress);
+                    Path work = cache.resolve("modules.tmp");
+                    CacheDirectory.deleteTree(work);
+                    Files.createDirectories(work);
+                    try {
+                        Unpacked unpacked = new Unpacked(work);
+                        for (Path deb : packages) {
+                            DebPackage.visit(deb, unpacked::take);
+                        }
+                        SequencedMap<String, byte[]> found = new LinkedHashMap<>();
+                        for (ModuleSet.Entry entry : unpacked.moduleSet().inLoadOrder(names)) {
+                            String name = entry.module().name();
+                            found.put(name, Files.readAllBytes(work.resolve(name)));
+                        }
+                        return found;
+                    } finally {
+                        CacheDirectory.deleteTree(work);
+                    }
                 });
     }
 
@@ -171,8 +204,7 @@ public final class GuestImages {
                     "the packages hold no kernel or no busybox, %s".formatted(OWN_KERNEL));
         }
         progress.step("making the initramfs");
-        ModuleSet modules = new ModuleSet(unpacked.builtIn);
-        unpacked.modules.forEach((path, module) -> modules.add(module, path));
+        ModuleSet modules = unpacked.moduleSet();
         List<String> wanted = new ArrayList<>(Initramfs.MODULES);
         wanted.addAll(Initramfs.BUTTON_MODULES);
         List<ModuleSet.Entry> ordered = modules.inLoadOrder(wanted);
@@ -210,6 +242,12 @@ public final class GuestImages {
 
         Unpacked(Path work) {
             this.work = work;
+        }
+
+        ModuleSet moduleSet() {
+            ModuleSet set = new ModuleSet(builtIn);
+            modules.forEach((path, module) -> set.add(module, path));
+            return set;
         }
 
         void take(String path, long sizeBytes, InputStream in) throws IOException {

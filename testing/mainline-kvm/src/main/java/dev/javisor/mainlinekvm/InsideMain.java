@@ -1,0 +1,74 @@
+package dev.javisor.mainlinekvm;
+
+import dev.javisor.guests.Conformance;
+import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.mainlinekvm.Suite.TestCase;
+import dev.javisor.softcpu.SoftHypervisor;
+import dev.javisor.softcpu.Translation;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Runs all suites in this process and tells the results ({@link Results}). Arguments: nothing for
+ * all cases, else parts of {@code SUITE/CASE} names, of which one must occur.
+ */
+public final class InsideMain {
+    /** Arguments of a short run that touches most classes, on any host. */
+    static final List<String> TRAINING =
+            List.of("conformance-soft/registers", "conformance-soft/paging");
+
+    private InsideMain() {}
+
+    public static void main(String[] arguments) {
+        System.exit(run(suites(), new Results(System.out), List.of(arguments)));
+    }
+
+    private static List<Suite> suites() {
+        return List.of(conformance("soft", new SoftHypervisor(Translation.OFF)));
+    }
+
+    private static Suite conformance(String accelerator, Hypervisor hypervisor) {
+        List<TestCase> cases = new ArrayList<>();
+        for (Conformance.Case c : Conformance.cases()) {
+            cases.add(new TestCase(c.name(), () -> c.run(hypervisor)));
+        }
+        return new Suite("conformance-" + accelerator, cases);
+    }
+
+    /** The exit status: 0 if no case failed. */
+    static int run(List<Suite> suites, Results results, List<String> filters) {
+        List<Suite> wanted = new ArrayList<>();
+        for (Suite suite : suites) {
+            List<TestCase> cases =
+                    suite.cases().stream()
+                            .filter(c -> matches(suite.name() + '/' + c.name(), filters))
+                            .toList();
+            wanted.add(new Suite(suite.name(), cases));
+            cases.forEach(c -> results.plan(suite.name(), c.name()));
+        }
+        int status = 0;
+        for (Suite suite : wanted) {
+            for (TestCase c : suite.cases()) {
+                results.start(suite.name(), c.name());
+                long start = System.nanoTime();
+                try {
+                    c.body().run();
+                    results.pass(suite.name(), c.name(), millisSince(start));
+                } catch (Throwable e) {
+                    results.fail(suite.name(), c.name(), millisSince(start), e);
+                    status = 1;
+                }
+            }
+        }
+        results.end();
+        return status;
+    }
+
+    private static boolean matches(String name, List<String> filters) {
+        return filters.isEmpty() || filters.stream().anyMatch(name::contains);
+    }
+
+    private static long millisSince(long start) {
+        return (System.nanoTime() - start) / 1_000_000;
+    }
+}

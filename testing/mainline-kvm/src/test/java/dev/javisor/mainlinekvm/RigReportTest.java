@@ -1,0 +1,80 @@
+package dev.javisor.mainlinekvm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.javisor.mainlinekvm.RigReport.Failed;
+import dev.javisor.mainlinekvm.RigReport.Passed;
+import dev.javisor.mainlinekvm.RigReport.Planned;
+import dev.javisor.mainlinekvm.RigReport.Started;
+import dev.javisor.mainlinekvm.Suite.TestCase;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** What is told inside arrives outside. */
+class RigReportTest {
+    private final ByteArrayOutputStream console = new ByteArrayOutputStream();
+    private final Results results =
+            new Results(new PrintStream(console, true, StandardCharsets.UTF_8));
+
+    private RigReport read() {
+        RigReport report = new RigReport();
+        console.toString(StandardCharsets.UTF_8).lines().forEach(report::line);
+        return report;
+    }
+
+    private static Suite suite() {
+        return new Suite(
+                "things",
+                List.of(
+                        new TestCase("fine", () -> {}),
+                        new TestCase(
+                                "broken",
+                                () -> {
+                                    throw new IllegalStateException("größer als\n3");
+                                }),
+                        new TestCase("after", () -> {})));
+    }
+
+    @Test
+    void run_oneCaseFails_theOthersRunAndAllIsTold() {
+        assertThat(InsideMain.run(List.of(suite()), results, List.of())).isEqualTo(1);
+        RigReport report = read();
+        assertThat(report.ended()).isTrue();
+        Map<String, RigReport.Outcome> cases = report.suites().get("things");
+        assertThat(cases).containsOnlyKeys("fine", "broken", "after");
+        assertThat(cases.get("fine")).isInstanceOf(Passed.class);
+        assertThat(cases.get("after")).isInstanceOf(Passed.class);
+        assertThat(((Failed) cases.get("broken")).trace())
+                .startsWith("java.lang.IllegalStateException: größer als\n3");
+    }
+
+    @Test
+    void run_withParts_onlyWhatHasOneInItsName() {
+        assertThat(InsideMain.run(List.of(suite()), results, List.of("s/af", "fin"))).isZero();
+        assertThat(read().suites().get("things")).containsOnlyKeys("fine", "after");
+    }
+
+    @Test
+    void line_machineStopsHalfway_saysWhichCasesAreOpen() {
+        results.plan("s", "a");
+        results.plan("s", "b");
+        results.start("s", "a");
+        RigReport report = read();
+        assertThat(report.ended()).isFalse();
+        assertThat(report.suites().get("s"))
+                .containsEntry("a", new Started())
+                .containsEntry("b", new Planned());
+    }
+
+    @Test
+    void line_kernelMessageBefore_isStillFound() {
+        RigReport report = new RigReport();
+        assertThat(report.line("[  3.14] kvm: nested@rig pass s a 12\r")).isTrue();
+        assertThat(report.line("[  3.14] kvm: hello")).isFalse();
+        assertThat(report.suites().get("s")).containsEntry("a", new Passed(12));
+    }
+}
