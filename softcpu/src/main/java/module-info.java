@@ -8,6 +8,10 @@ module dev.javisor.softcpu {
     requires static transitive org.jspecify;
 
     exports dev.javisor.softcpu;
+    exports dev.javisor.softcpu.block to
+            dev.javisor.oracle;
+    exports dev.javisor.softcpu.translate to
+            dev.javisor.oracle;
     exports dev.javisor.softcpu.core to
             dev.javisor.oracle;
     exports dev.javisor.softcpu.decode to

@@ -66,11 +66,12 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--translate",
-            paramLabel = "off|on|eager",
+            paramLabel = "off|on|eager|lockstep",
             defaultValue = "on",
             description =
                     "Whether the software CPU turns hot code into JVM bytecode. For diagnosis: off"
-                            + " interprets all, eager translates all. Default: on")
+                            + " interprets all, eager translates all, lockstep also interprets"
+                            + " what is translated and stops where the two differ. Default: on")
     private TranslationMode translation = TranslationMode.ON;
 
     @Option(

@@ -7,5 +7,10 @@ public enum Translation {
     /** Hot code is translated on a thread of its own. */
     ON,
     /** All code is translated before it runs for the first time; slow, for diagnosis and tests. */
-    EAGER
+    EAGER,
+    /**
+     * Warm code is translated, and each run of a translation is compared with the interpreter's;
+     * the virtual machine ends at the first difference. Very slow.
+     */
+    LOCKSTEP
 }

@@ -34,6 +34,7 @@ final class Accelerators {
             case OFF -> Translation.OFF;
             case ON -> Translation.ON;
             case EAGER -> Translation.EAGER;
+            case LOCKSTEP -> Translation.LOCKSTEP;
         };
     }
 

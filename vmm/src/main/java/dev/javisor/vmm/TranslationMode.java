@@ -7,5 +7,10 @@ public enum TranslationMode {
     /** Turns hot code into JVM bytecode in the background. */
     ON,
     /** Translates all code at its first execution: slow, for diagnosis. */
-    EAGER
+    EAGER,
+    /**
+     * Runs translated code beside the interpreter and ends the machine at the first difference:
+     * very slow, for diagnosis.
+     */
+    LOCKSTEP
 }

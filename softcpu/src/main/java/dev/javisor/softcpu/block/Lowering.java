@@ -18,7 +18,9 @@ public final class Lowering {
     /** The executable form; instructions may be split, fused or dropped. */
     public Insn[] lower(List<Insn> insns, int mode) {
         out.clear();
+        byte ordinal = 0;
         for (Insn in : insns) {
+            in.ordinal = ordinal++;
             if (mode == 64 && !in.lock && in.rep == 0 && specialise(in)) {
                 continue;
             }
@@ -139,6 +141,7 @@ public final class Lowering {
         part.disp = in.disp;
         part.length = in.length;
         part.mode = in.mode;
+        part.ordinal = in.ordinal;
         part.ip = in.ip;
         part.nextIp = in.nextIp;
         return part;

@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.core.Cpu;
+import java.util.function.Supplier;
 
 /**
  * Translated code: a root block and what it was seen to lead to, as one Java method. Belongs to one
@@ -25,6 +26,8 @@ public abstract class Region {
     /** MMU code generation at which the pages' translations were last known to hold. */
     private int generation = -1;
 
+    private Supplier<String> listing = () -> "no listing was kept";
+
     /** Times entered: short runs at first, so that the JIT counts invocations. */
     private int entries;
 
@@ -43,6 +46,16 @@ public abstract class Region {
     /** What it covers. */
     public RegionPages pages() {
         return pages;
+    }
+
+    /** For diagnosis: what {@link #listing} tells. */
+    public final void setListing(Supplier<String> text) {
+        listing = text;
+    }
+
+    /** Guest code beside its bytecode, where the translator keeps it. */
+    public final String listing() {
+        return listing.get();
     }
 
     /** Whether the code is still what was translated, and memory rights are those assumed. */

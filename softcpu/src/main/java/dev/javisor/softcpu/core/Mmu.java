@@ -97,6 +97,18 @@ public final class Mmu {
     /** The running block is a single instruction, so it may modify its own page. */
     public boolean alone;
 
+    /** Hears of what goes into the soft TLB: for lockstep. */
+    public interface FillWatch {
+        /**
+         * Before the entry is made.
+         *
+         * @param written the page may be written from now on
+         */
+        void filling(int backingPage, boolean written);
+    }
+
+    private @Nullable FillWatch fillWatch;
+
     /** Runs actions in exclusion from all other vCPUs. */
     public interface Exclusive {
         void run(Runnable action);
@@ -112,6 +124,12 @@ public final class Mmu {
 
     public void setExclusive(Exclusive value) {
         exclusive = value;
+    }
+
+    /** Drops the entries that are there, so that the watch hears of all. */
+    public void setFillWatch(FillWatch watch) {
+        fillWatch = watch;
+        flushAll();
     }
 
     public PageWalker walker() {
@@ -560,10 +578,14 @@ public final class Mmu {
         if (ram.borrowed || offset < 0 || (apicPage != null && apicPage.claims(page))) {
             return;
         }
+        int backingPage = (int) (offset >>> 12);
+        FillWatch watch = fillWatch;
+        if (watch != null) {
+            watch.filling(backingPage, access == PageWalker.WRITE || walker.writable());
+        }
         if (watching && Watchpoints.inPage(cpu, linear)) {
             return;
         }
-        int backingPage = (int) (offset >>> 12);
         if (access == PageWalker.WRITE) {
             ram.dirty.mark(backingPage);
         }

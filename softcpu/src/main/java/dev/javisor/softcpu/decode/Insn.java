@@ -3,7 +3,8 @@ package dev.javisor.softcpu.decode;
 /**
  * One decoded instruction, bound to its address: RIP-relative operands and branch targets are
  * already absolute. Filled by the {@link Decoder}, read by both tiers; never changed afterwards
- * except for {@link #uop}. What the fields mean for particular operations is in {@link Op}.
+ * except for {@link #uop} and {@link #ordinal}. What the fields mean for particular operations is
+ * in {@link Op}.
  */
 public final class Insn {
     // Operand kinds.
@@ -128,6 +129,9 @@ public final class Insn {
 
     /** Length in bytes, 1..15. */
     public byte length;
+
+    /** Instructions before it in its block: 0..63. */
+    public byte ordinal;
 
     /** Code size in bits it was decoded for: 16, 32 or 64. */
     public byte mode;

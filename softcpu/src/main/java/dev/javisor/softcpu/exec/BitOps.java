@@ -67,7 +67,10 @@ final class BitOps {
         };
     }
 
-    /** BSF, BSR: with a source of 0 the whole destination register stays. Defined: ZF. */
+    /**
+     * BSF, BSR: with a source of 0 the whole destination register stays. Defined: ZF; the others
+     * are those of the source, as translated code has them.
+     */
     static void bitScan(Cpu cpu, Insn in) {
         int size = in.opSize;
         long value = cpu.read(in, in.kind1, in.reg1, size);
@@ -79,7 +82,7 @@ final class BitOps {
                             ? Long.numberOfTrailingZeros(value)
                             : 63 - Long.numberOfLeadingZeros(value));
         }
-        cpu.flags.setZf(value == 0);
+        cpu.flags.logic(size, value);
     }
 
     /** POPCNT, LZCNT, TZCNT. */

@@ -3,6 +3,7 @@ package dev.javisor.softcpu.run;
 import dev.javisor.softcpu.core.Cpu;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who of a virtual machine's vCPUs is executing guest code, and a way to do something while none
@@ -16,8 +17,16 @@ final class Crew {
     private int inside;
     private boolean exclusive;
 
+    /** Who runs an exclusive action now: its action may ask for another. */
+    private @Nullable Thread owner;
+
     synchronized void add(Cpu cpu) {
         cpus.add(cpu);
+    }
+
+    /** Whether there is one vCPU only, which excludes nobody by what it does. */
+    synchronized boolean isAlone() {
+        return cpus.size() == 1;
     }
 
     synchronized List<Cpu> cpus() {
@@ -57,8 +66,10 @@ final class Crew {
                 cpu.request(Cpu.REQUEST_EXCLUSIVE);
             }
             awaitNobodyInside();
+            owner = Thread.currentThread();
             action.run();
         } finally {
+            owner = null;
             exclusive = false;
             notifyAll();
         }
@@ -66,7 +77,7 @@ final class Crew {
 
     /** As {@link #runExclusive} for a caller that is inside. */
     synchronized void runExclusiveFromInside(Runnable action) {
-        if (cpus.size() == 1) {
+        if (cpus.size() == 1 || owner == Thread.currentThread()) {
             action.run();
             return;
         }

@@ -63,6 +63,9 @@ final class HotLoop {
     /** Null: everything is interpreted. */
     private final @Nullable Translator translator;
 
+    /** Null but in lockstep mode. */
+    private @Nullable Lockstep lockstep;
+
     HotLoop(Cpu cpu, BlockCache cache, @Nullable Translator translator) {
         this.translator = translator;
         this.heatLimit = translator == null ? Integer.MAX_VALUE : translator.heatLimit();
@@ -71,6 +74,11 @@ final class HotLoop {
         this.cache = cache;
         this.codePages = cpu.mmu.ram().codePages;
         this.fault = cpu.fault(GuestFault.UD);
+    }
+
+    /** From now on regions run beside the interpreter. */
+    void setLockstep(Lockstep checker) {
+        lockstep = checker;
     }
 
     private static long ea(long[] r, long[] segBase, Insn in) {
@@ -108,14 +116,17 @@ final class HotLoop {
         final Block[] jump = cache.jump;
         Block b = block;
         Insn in = b.code[0];
-        int i = 0;
         boolean inRegion = false;
         try {
             while (true) {
                 Region region = b.region;
                 if (region != null && !aside && usable(b, region)) {
                     inRegion = true;
-                    aside = region.run(c, region.budget()) == Region.SIDE_EXIT;
+                    aside =
+                            (lockstep == null
+                                            ? region.run(c, region.budget())
+                                            : lockstep.run(region))
+                                    == Region.SIDE_EXIT;
                     inRegion = false;
                     if (region.wantsMore()) {
                         Objects.requireNonNull(translator).requestLarge(b);
@@ -142,7 +153,7 @@ final class HotLoop {
                 final int n = code.length;
                 boolean taken = false;
                 boolean indirect = false;
-                for (i = 0; i < n; i++) {
+                for (int i = 0; i < n; i++) {
                     in = code[i];
                     switch (in.uop) {
                         case Uop.GENERIC -> Families.execute(c, in);
@@ -445,7 +456,7 @@ final class HotLoop {
             if (inRegion) {
                 in = Objects.requireNonNull(c.calledOut);
             } else {
-                instructions -= b.instructions - Math.min(i, b.instructions);
+                instructions -= b.instructions - in.ordinal;
             }
             c.rip = in.ip;
             fault = e;

@@ -113,6 +113,13 @@ final class SoftVcpu implements Vcpu {
                                         ranNanos / 1e9,
                                         loop.cache().blocksBuilt(),
                                         translated()));
+        Lockstep lockstep = loop.lockstep();
+        if (lockstep != null) {
+            LOG.log(
+                    System.Logger.Level.DEBUG,
+                    "vcpu %d: lockstep compared %d instructions in %d runs of regions"
+                            .formatted(cpu.id, lockstep.instructions(), lockstep.runs()));
+        }
     }
 
     private String translated() {

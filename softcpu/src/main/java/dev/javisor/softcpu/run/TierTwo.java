@@ -16,6 +16,9 @@ final class TierTwo implements AutoCloseable {
      */
     private static final int HEAT_LIMIT = 200_000;
 
+    /** Enough for links to be there, so that regions have several blocks. */
+    private static final int LOCKSTEP_HEAT_LIMIT = 300;
+
     private final Translation mode;
     private final @Nullable ExecutorService thread;
 
@@ -35,7 +38,16 @@ final class TierTwo implements AutoCloseable {
             case OFF -> null;
             case ON -> new Translator(cpu, finder, HEAT_LIMIT, executor);
             case EAGER -> new Translator(cpu, finder, 1, executor);
+            case LOCKSTEP -> {
+                Translator translator = new Translator(cpu, finder, LOCKSTEP_HEAT_LIMIT, executor);
+                translator.keepListings();
+                yield translator;
+            }
         };
+    }
+
+    boolean isLockstep() {
+        return mode == Translation.LOCKSTEP;
     }
 
     @Override

@@ -32,6 +32,7 @@ final class VcpuLoop {
     private final BlockCache cache;
     private final @Nullable Translator translator;
     private final HotLoop hot;
+    private final @Nullable Lockstep lockstep;
 
     VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew, TierTwo tierTwo) {
         this.cpu = cpu;
@@ -42,6 +43,10 @@ final class VcpuLoop {
         this.cache = new BlockCache(cpu, builder);
         this.translator = tierTwo.translator(cpu, cache::known);
         this.hot = new HotLoop(cpu, cache, translator);
+        this.lockstep = tierTwo.isLockstep() ? new Lockstep(cpu, crew) : null;
+        if (lockstep != null) {
+            hot.setLockstep(lockstep);
+        }
     }
 
     long instructions() {
@@ -50,6 +55,10 @@ final class VcpuLoop {
 
     @Nullable Translator translator() {
         return translator;
+    }
+
+    @Nullable Lockstep lockstep() {
+        return lockstep;
     }
 
     BlockCache cache() {

@@ -92,6 +92,36 @@ final class Frame {
         return reg == Lowering.TMP ? TMP : REGS + 2 * reg;
     }
 
+    /** For listings. */
+    static String nameOf(int local) {
+        if (local >= REGS && local < TMP) {
+            return REGISTER_NAMES[(local - REGS) / 2];
+        }
+        return switch (local) {
+            case 0 -> "this";
+            case CPU_LOCAL -> "cpu";
+            case BUDGET -> "budget";
+            case COUNT -> "count";
+            case TMP -> "tmp";
+            case RESULT -> "flags.result";
+            case AUX -> "flags.aux";
+            case A -> "a";
+            case B -> "b";
+            case ADDRESS -> "address";
+            case SLOT -> "slot";
+            case RIP -> "rip";
+            case CODE -> "code";
+            case VALUE -> "value";
+            case VALUE2 -> "value2";
+            default -> "local" + local;
+        };
+    }
+
+    private static final String[] REGISTER_NAMES = {
+        "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+        "r13", "r14", "r15"
+    };
+
     /** Pushes a general register, or the constant zero. */
     void get(int reg) {
         if (reg == Insn.ZERO) {

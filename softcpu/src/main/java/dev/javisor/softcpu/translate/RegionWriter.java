@@ -44,6 +44,12 @@ final class RegionWriter {
     private final @Nullable FlagKind[] kindAtEntry;
 
     private final List<Insn> calledOut = new ArrayList<>();
+    private boolean lines;
+
+    /** Dispatch codes of the blocks before the one being written. */
+    private int codesBefore;
+
+    private int line;
 
     /**
      * A place where a family executes an instruction: written behind the code.
@@ -57,7 +63,8 @@ final class RegionWriter {
             int page,
             FlagKind kind,
             Label start,
-            Label resume) {
+            Label resume,
+            int line) {
         FlagKind kindAfter() {
             return VectorWriter.keepsFlags(in) ? kind : FlagKind.STORED;
         }
@@ -81,6 +88,12 @@ final class RegionWriter {
         this.kindAtEntry = new FlagFlow(shape).kinds();
     }
 
+    /** With the line numbers that {@link RegionListing} reads. */
+    RegionWriter withLines() {
+        lines = true;
+        return this;
+    }
+
     /** Instructions that families execute, in the order of the class's constant. */
     Insn[] calledOut() {
         return calledOut.toArray(Insn[]::new);
@@ -96,7 +109,9 @@ final class RegionWriter {
         self = ClassDesc.of("dev.javisor.softcpu.translate", name);
         return ClassFile.of(
                         ClassFile.DebugElementsOption.DROP_DEBUG,
-                        ClassFile.LineNumbersOption.DROP_LINE_NUMBERS)
+                        lines
+                                ? ClassFile.LineNumbersOption.PASS_LINE_NUMBERS
+                                : ClassFile.LineNumbersOption.DROP_LINE_NUMBERS)
                 .build(
                         self,
                         c -> {
@@ -148,6 +163,7 @@ final class RegionWriter {
     private void writeRun(CodeBuilder b) {
         calledOut.clear();
         callOuts.clear();
+        codesBefore = 0;
         code = b;
         f = new Frame(b, self);
         flags = new FlagWriter(f);
@@ -168,11 +184,21 @@ final class RegionWriter {
                 flags.kind = kind;
                 writeBlock(i);
             }
+            codesBefore += shape.blocks.get(i).code.length;
         }
         for (CallOut callOut : callOuts) {
+            startLine(callOut.line);
             writeCallOut(callOut);
         }
+        startLine(0);
         exits.write();
+    }
+
+    private void startLine(int number) {
+        line = number;
+        if (lines) {
+            code.lineNumber(number);
+        }
     }
 
     private void writeBlock(int index) {
@@ -180,15 +206,10 @@ final class RegionWriter {
         code.labelBinding(starts[index]);
         code.iinc(Frame.COUNT, b.instructions);
         Insn[] insns = b.code;
-        long ip = b.ip;
-        int executed = 0;
         for (int i = 0; i < insns.length; i++) {
             Insn in = insns[i];
-            if (in.ip != ip) {
-                ip = in.ip;
-                executed++;
-            }
-            int uncounted = Math.max(0, b.instructions - executed);
+            int uncounted = b.instructions - in.ordinal;
+            startLine(codesBefore + i + 1);
             Label miss = exits.aside(in.ip, flags.kind, uncounted);
             if (i == insns.length - 1 && writeEnd(index, in, miss)) {
                 return;
@@ -359,7 +380,8 @@ final class RegionWriter {
                         b.page,
                         flags.kind,
                         code.newLabel(),
-                        code.newLabel());
+                        code.newLabel(),
+                        line);
         calledOut.add(in);
         callOuts.add(callOut);
         f.written |= mayWrite(in);

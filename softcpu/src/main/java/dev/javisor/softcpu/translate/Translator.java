@@ -38,6 +38,9 @@ public final class Translator {
     private final AtomicLong regions = new AtomicLong();
     private final AtomicLong nanos = new AtomicLong();
 
+    /** Whether regions keep what their listings need. */
+    private volatile boolean listings;
+
     /** Finds a block that tier one knows, from any thread. */
     public interface BlockFinder {
         @Nullable Block find(long linear, int key);
@@ -81,6 +84,11 @@ public final class Translator {
         });
     }
 
+    /** For diagnosis: regions made from now on can tell what they are made of. */
+    public void keepListings() {
+        listings = true;
+    }
+
     public int heatLimit() {
         return heatLimit;
     }
@@ -105,10 +113,17 @@ public final class Translator {
                     return null;
                 }
                 RegionWriter writer = new RegionWriter(shape);
+                if (listings) {
+                    writer.withLines();
+                }
                 byte[] bytes = writer.write("At_" + Long.toHexString(root.linear));
                 if (methodBytes(bytes) < MAX_METHOD_BYTES) {
                     regions.incrementAndGet();
-                    return define(bytes, writer, shape, context);
+                    Region region = define(bytes, writer, shape, context);
+                    if (listings) {
+                        region.setListing(() -> RegionListing.of(bytes, shape.blocks));
+                    }
+                    return region;
                 }
             }
             return null;

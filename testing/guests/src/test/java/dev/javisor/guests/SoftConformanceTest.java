@@ -18,6 +18,16 @@ class SoftConformanceTest {
         return suite(Translation.EAGER);
     }
 
+    @TestFactory
+    Stream<DynamicTest> bothTiers_conform() {
+        return suite(Translation.ON);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> lockstep_conforms() {
+        return suite(Translation.LOCKSTEP);
+    }
+
     private static Stream<DynamicTest> suite(Translation translation) {
         SoftHypervisor hypervisor = new SoftHypervisor(translation);
         return Conformance.cases().stream()

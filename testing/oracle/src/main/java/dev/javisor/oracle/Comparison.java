@@ -5,6 +5,7 @@ import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.decode.Disassembly;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
+import dev.javisor.softcpu.exec.UndefinedFlags;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -31,6 +32,7 @@ final class Comparison {
     private final SoftwareSide software = new SoftwareSide();
     private final boolean strict;
     private final boolean upperHalves;
+    private final boolean translated;
     private final StringBuilder difference = new StringBuilder();
 
     private long caseAt;
@@ -39,8 +41,10 @@ final class Comparison {
     /**
      * @param strict compare undefined flags too
      * @param upperHalves the host has YMM registers
+     * @param translated execute what has one in translated form
      */
-    Comparison(MemorySegment shared, boolean strict, boolean upperHalves) {
+    Comparison(MemorySegment shared, boolean strict, boolean upperHalves, boolean translated) {
+        this.translated = translated;
         this.shared = shared;
         this.upperHalves = upperHalves;
         this.strict = strict;
@@ -53,13 +57,18 @@ final class Comparison {
     /** Whether the last case ended in a fault on the software CPU. */
     boolean faulted;
 
+    /** Whether the last case's instruction was executed in translated form. */
+    boolean wasTranslated() {
+        return software.translated;
+    }
+
     /** An empty string if both sides agree about case {@code index}. */
     String compare(int index) {
         caseAt = OracleLayout.CASES + (long) index * OracleLayout.CASE_BYTES;
         resultAt = OracleLayout.RESULTS + (long) index * OracleLayout.RESULT_BYTES;
         difference.setLength(0);
         software.load(shared, caseAt);
-        int vector = software.execute();
+        int vector = translated ? software.executeTranslated() : software.execute();
         faulted = vector >= 0;
         int trap = (int) silicon(OracleLayout.TRAP);
         if (faulted && Leeway.faultOnly(software.insn)) {

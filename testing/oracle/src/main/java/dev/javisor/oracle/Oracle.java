@@ -15,14 +15,17 @@ final class Oracle {
     private final Selection selection;
     private final boolean strict;
     private final Map<Op, long[]> counts = new EnumMap<>(Op.class);
+    private final boolean translated;
     private long cases;
     private long faults;
     private long differences;
 
     /**
      * @param strict flags that are undefined count too
+     * @param translated execute 64-bit code in translated form, where it has one
      */
-    Oracle(Selection selection, boolean strict) {
+    Oracle(Selection selection, boolean strict, boolean translated) {
+        this.translated = translated;
         this.selection = selection;
         this.strict = strict;
     }
@@ -36,7 +39,7 @@ final class Oracle {
         try (Silicon silicon = new Silicon()) {
             CaseGenerator generator = new CaseGenerator(silicon.shared(), selection);
             Comparison comparison =
-                    new Comparison(silicon.shared(), strict, selection.host().hasAvx());
+                    new Comparison(silicon.shared(), strict, selection.host().hasAvx(), translated);
             for (long batch = 0; cases < wanted; batch++) {
                 SplittableRandom random = new SplittableRandom(seed + batch);
                 generator.fillPool(random);
@@ -51,8 +54,9 @@ final class Oracle {
                 }
                 for (int i = 0; i < count; i++) {
                     String difference = comparison.compare(i);
-                    long[] count0 = counts.computeIfAbsent(comparison.op(), op -> new long[2]);
+                    long[] count0 = counts.computeIfAbsent(comparison.op(), op -> new long[3]);
                     count0[0]++;
+                    count0[2] += comparison.wasTranslated() ? 1 : 0;
                     faults += comparison.faulted ? 1 : 0;
                     if (!difference.isEmpty()) {
                         differences++;
@@ -81,7 +85,7 @@ final class Oracle {
         return differences;
     }
 
-    /** Operations seen, with cases and differences of each. */
+    /** Operations seen, with cases, differences, and cases in translated form. */
     Map<Op, long[]> counts() {
         return counts;
     }

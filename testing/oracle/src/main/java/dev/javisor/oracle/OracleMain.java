@@ -8,7 +8,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** A longer run by hand: {@code [cases=N] [seed=N] [only=OP,...] [family=F,...] [strict]}. */
+/**
+ * A longer run by hand: {@code [cases=N] [seed=N] [only=OP,...] [family=F,...] [strict]
+ * [translated]}.
+ */
 public final class OracleMain {
     static final Set<Family> FAMILIES =
             EnumSet.of(
@@ -31,6 +34,7 @@ public final class OracleMain {
         Set<Op> only = EnumSet.noneOf(Op.class);
         Set<Family> families = EnumSet.copyOf(FAMILIES);
         boolean strict = false;
+        boolean translated = false;
         for (String argument : arguments) {
             String value = argument.substring(argument.indexOf('=') + 1);
             switch (argument.substring(0, argument.length() - value.length())) {
@@ -48,11 +52,14 @@ public final class OracleMain {
                     }
                 }
                 default -> {
-                    if (!argument.equals("strict")) {
+                    if (argument.equals("translated")) {
+                        translated = true;
+                    } else if (argument.equals("strict")) {
+                        strict = true;
+                    } else {
                         System.err.println("oracle: unknown argument " + argument);
                         System.exit(2);
                     }
-                    strict = true;
                 }
             }
         }
@@ -61,7 +68,7 @@ public final class OracleMain {
         if (!host.missing().isEmpty()) {
             System.out.println("not compared, the host lacks it: " + host.missing());
         }
-        Oracle oracle = new Oracle(new Selection(families, only, host), strict);
+        Oracle oracle = new Oracle(new Selection(families, only, host), strict, translated);
         long start = System.nanoTime();
         oracle.run(seed, cases, System.out::println);
         double seconds = (System.nanoTime() - start) / 1e9;

@@ -1,6 +1,9 @@
 package dev.javisor.oracle;
 
 import dev.javisor.hypervisor.GuestMemory;
+import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.BlockBuilder;
+import dev.javisor.softcpu.block.Region;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Ram;
@@ -18,6 +21,7 @@ import dev.javisor.softcpu.fp.FpuArea;
 import dev.javisor.softcpu.fp.SseOps;
 import dev.javisor.softcpu.fp.StateOps;
 import dev.javisor.softcpu.fp.X87Ops;
+import dev.javisor.softcpu.translate.Translator;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -49,6 +53,12 @@ final class SoftwareSide {
     final Insn insn = new Insn();
     private final MemorySegment memory;
     private int errorCode;
+    private final BlockBuilder builder;
+    private final Translator translator;
+
+    /** Whether {@link #executeTranslated} found a translation that executed the instruction. */
+    boolean translated;
+
     private final byte[] code = new byte[16];
     private final byte[] area = new byte[FpuArea.SIZE_BYTES];
 
@@ -78,6 +88,8 @@ final class SoftwareSide {
         cpu.segAttributes[Seg.FS] = Seg.UNUSABLE;
         cpu.segAttributes[Seg.GS] = Seg.UNUSABLE;
         cpu.segLimit[Seg.CS] = 0xFFFFFFFFL;
+        builder = new BlockBuilder(cpu);
+        translator = new Translator(cpu, (linear, key) -> null, 1, Runnable::run);
     }
 
     private void mode(int selector) {
@@ -157,13 +169,66 @@ final class SoftwareSide {
             } while (in.op.family() == Op.Family.STRING && cpu.rip == in.ip);
             return -1;
         } catch (GuestFault fault) {
-            cpu.rip = in.ip;
-            errorCode = fault.errorCode();
-            boolean stack = cpu.mmu.nonCanonical && usesStack();
-            cpu.mmu.nonCanonical = false;
-            // As the run loop delivers it.
-            return stack && fault.vector() == GuestFault.GP ? GuestFault.SS : fault.vector();
+            return fault(fault);
         }
+    }
+
+    /**
+     * Executes the loaded instruction to its end, in translated form if it has one: {@link
+     * #translated} tells.
+     *
+     * @return vector of the fault, or -1
+     */
+    int executeTranslated() {
+        translated = false;
+        if (!cpu.long64) {
+            return execute();
+        }
+        warm();
+        cpu.rip = insn.ip;
+        Block block;
+        try {
+            long physical = cpu.mmu.translateFetch(insn.ip);
+            block = builder.build(insn.ip, insn.ip, 64 | 1, physical, 1);
+        } catch (GuestFault fetch) {
+            return execute();
+        }
+        if (!Translator.handles(block)) {
+            return execute();
+        }
+        translator.request(block);
+        Region region = block.region;
+        if (region == null || !region.isUsable(cpu)) {
+            return execute();
+        }
+        long before = cpu.retired;
+        try {
+            region.run(cpu, 1);
+        } catch (GuestFault fault) {
+            translated = true;
+            return fault(fault);
+        }
+        if (cpu.retired == before) {
+            // Left before the instruction: tier one executes it.
+            return execute();
+        }
+        translated = true;
+        return -1;
+    }
+
+    /** The first access to a page always leaves a region. */
+    private void warm() {
+        cpu.mmu.probeWrite(OracleLayout.DATA, 1);
+        cpu.mmu.read(OracleLayout.DATA, 1);
+    }
+
+    private int fault(GuestFault fault) {
+        cpu.rip = insn.ip;
+        errorCode = fault.errorCode();
+        boolean stack = cpu.mmu.nonCanonical && usesStack();
+        cpu.mmu.nonCanonical = false;
+        // As the run loop delivers it.
+        return stack && fault.vector() == GuestFault.GP ? GuestFault.SS : fault.vector();
     }
 
     /** Whether the instruction accesses memory through SS. */

@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.EnumSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,7 +33,7 @@ class SiliconOracleTest {
         if (!host.missing().isEmpty()) {
             System.out.println("oracle: not compared, the host lacks it: " + host.missing());
         }
-        Oracle oracle = new Oracle(Selection.everything(host), false);
+        Oracle oracle = new Oracle(Selection.everything(host), false, false);
         StringBuilder told = new StringBuilder();
         oracle.run(seed, cases, told::append);
         System.out.printf(
@@ -46,6 +48,30 @@ class SiliconOracleTest {
         // Faults must stay a minority, or nothing is tested.
         assertThat(oracle.faults()).isBetween(cases / 1000, cases / 4);
         assertThat(oracle.counts()).hasSizeGreaterThan(250);
+    }
+
+    /** Each in a region of its own. Property {@code oracle.translated}: how many. */
+    @Test
+    void randomInstructions_inTranslatedForm_leaveTheSameStateAsSilicon() throws IOException {
+        long cases = Long.getLong("oracle.translated", 60_000);
+        long seed = Long.getLong("oracle.seed", System.nanoTime());
+        Oracle oracle = new Oracle(Selection.everything(HostProcessor.here()), false, true);
+        StringBuilder told = new StringBuilder();
+        oracle.run(seed, cases, told::append);
+        Set<Op> never = EnumSet.noneOf(Op.class);
+        long translated = 0;
+        for (Map.Entry<Op, long[]> entry : oracle.counts().entrySet()) {
+            translated += entry.getValue()[2];
+            if (entry.getValue()[2] == 0) {
+                never.add(entry.getKey());
+            }
+        }
+        System.out.printf(
+                "oracle: seed %d, %d cases in translated form, %d differences; never translated:"
+                        + " %s%n",
+                seed, translated, oracle.differences(), never);
+        assertThat(oracle.differences()).as("seed %d%n%s", seed, told).isZero();
+        assertThat(translated).isGreaterThan(cases / 4);
     }
 
     @Test
@@ -76,7 +102,7 @@ class SiliconOracleTest {
                 generator.write(i, random);
             }
             silicon.run(OracleLayout.BATCH);
-            Comparison comparison = new Comparison(shared, false, selection.host().hasAvx());
+            Comparison comparison = new Comparison(shared, false, selection.host().hasAvx(), false);
             int found = 0;
             int tried = 0;
             for (int i = 0; i < OracleLayout.BATCH; i++) {

@@ -1,10 +1,14 @@
-package dev.javisor.oracle;
+package dev.javisor.softcpu.exec;
 
 import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.decode.Insn;
+import dev.javisor.softcpu.decode.Op;
 
-/** The status flags that the SDM (volume 2, "Flags Affected") leaves undefined. */
-final class UndefinedFlags {
+/**
+ * The status flags that the SDM (volume 2, "Flags Affected") leaves undefined: for comparisons of
+ * one executor with another.
+ */
+public final class UndefinedFlags {
     private static final int ALL = Flags.STATUS;
 
     private UndefinedFlags() {}
@@ -12,7 +16,7 @@ final class UndefinedFlags {
     /**
      * @param cl the value of CL before the instruction
      */
-    static int of(Insn in, int cl) {
+    public static int of(Insn in, int cl) {
         return switch (in.op) {
             case AND, OR, XOR, TEST -> Flags.AF;
             case SHL, SHR, SAR -> shift(in, count(in, in.kind1, cl));
@@ -32,8 +36,19 @@ final class UndefinedFlags {
         };
     }
 
+    /** Status flags that an instruction which changes some leaves as they were. */
+    public static int kept(Insn in) {
+        return switch (in.op) {
+            case INC, DEC -> Flags.CF;
+            case ROL, ROR, RCL, RCR -> ALL & ~(Flags.CF | Flags.OF);
+            case BT, BTS, BTR, BTC -> Flags.ZF;
+            case CLC, STC, CMC -> ALL & ~Flags.CF;
+            default -> 0;
+        };
+    }
+
     /** SHLD and SHRD with a count above the operand size: the result is undefined too. */
-    static boolean result(Insn in, int cl) {
+    public static boolean result(Insn in, int cl) {
         return switch (in.op) {
             case SHLD, SHRD -> count(in, in.kind2, cl) > 8 * in.opSize;
             case BSWAP -> in.opSize == 2;
@@ -50,7 +65,7 @@ final class UndefinedFlags {
         if (count == 0) {
             return 0;
         }
-        boolean arithmetic = in.op == dev.javisor.softcpu.decode.Op.SAR;
+        boolean arithmetic = in.op == Op.SAR;
         return Flags.AF
                 | (count == 1 ? 0 : Flags.OF)
                 | (count >= 8 * in.opSize && !arithmetic ? Flags.CF : 0);
