@@ -6,6 +6,7 @@ module dev.javisor.vmm {
     requires dev.javisor.block;
     requires dev.javisor.boot;
     requires dev.javisor.devices;
+    requires dev.javisor.kvm;
     requires dev.javisor.linux;
     requires dev.javisor.machine;
     requires dev.javisor.softcpu;

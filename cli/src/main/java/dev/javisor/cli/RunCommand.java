@@ -1,6 +1,5 @@
 package dev.javisor.cli;
 
-import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
@@ -51,8 +50,8 @@ final class RunCommand implements Callable<Integer> {
             paramLabel = "auto|kvm|soft",
             defaultValue = "auto",
             description =
-                    "What runs the guest's CPUs: soft is our own, in Java, and works everywhere;"
-                            + " auto takes the best there is. Default: auto")
+                    "What runs the guest's CPUs: kvm is Linux's, soft is our own, in Java, and"
+                            + " works everywhere; auto takes the best there is. Default: auto")
     private Accelerator accelerator = Accelerator.AUTO;
 
     @Option(
@@ -194,10 +193,6 @@ final class RunCommand implements Callable<Integer> {
 
     /** What contradicts itself or the machine, whatever the host is like. */
     private void check() {
-        if (accelerator == Accelerator.KVM) {
-            throw new JavisorException(
-                    "--accel kvm is not built yet: use --accel soft, our own CPU in Java");
-        }
         if (cpus < 1 || cpus > 255) {
             throw wrong("--cpus " + cpus + " is out of range: give 1 to 255");
         }

@@ -76,7 +76,6 @@ class CommandLineTest {
                     run --initrd /no/such    | no such file
                     run uname -a             | put -- before a command
                     run --                   | no command after --
-                    run --accel kvm          | not built yet: use --accel soft
                     run --cpus 1 --cpus 2    | --cpus
                     run --kernel             | --kernel
                     ''                       | try 'javisor run'

@@ -9,8 +9,6 @@ import java.lang.foreign.MemorySegment;
  * IllegalStateException} instead of reaching what is mapped there next.
  */
 public final class AnonymousMemory implements AutoCloseable {
-    private static final long MAP_FAILED = -1;
-
     private final Arena arena;
     private final MemorySegment segment;
 
@@ -37,16 +35,19 @@ public final class AnonymousMemory implements AutoCloseable {
         if (sizeBytes < 1) {
             throw new IllegalArgumentException("size out of range: " + sizeBytes);
         }
-        MemorySegment raw = mmap(sizeBytes);
+        SystemCalls system = SystemCalls.host();
+        long address = mmap(system, sizeBytes);
         Arena arena = Arena.ofShared();
         // SAFETY: mmap returned exactly sizeBytes of fresh memory that nobody else knows; the
         // arena's close, which waits for accesses by any thread to end, is the only place that
         // unmaps it. The cleanup captures the raw address, not the scoped segment.
-        MemorySegment scoped = raw.reinterpret(sizeBytes, arena, gone -> munmap(raw, sizeBytes));
+        MemorySegment scoped =
+                MemorySegment.ofAddress(address)
+                        .reinterpret(sizeBytes, arena, gone -> munmap(system, address, sizeBytes));
         // Guest RAM in a core file would be a leak of the guest's secrets; failure is harmless.
-        madvise(raw, sizeBytes, LibC.MADV_DONTDUMP);
+        advise(system, address, sizeBytes, SystemCalls.MADV_DONTDUMP);
         if (hugePages) {
-            madvise(raw, sizeBytes, LibC.MADV_HUGEPAGE);
+            advise(system, address, sizeBytes, SystemCalls.MADV_HUGEPAGE);
         }
         return new AnonymousMemory(arena, scoped);
     }
@@ -64,55 +65,21 @@ public final class AnonymousMemory implements AutoCloseable {
         }
     }
 
-    private static MemorySegment mmap(long sizeBytes) {
-        try (Arena call = Arena.ofConfined()) {
-            MemorySegment state = LibC.captureState(call);
-            // SAFETY: a null hint, no file, offset 0: the kernel chooses free address space.
-            MemorySegment raw =
-                    (MemorySegment)
-                            LibC.MMAP.invokeExact(
-                                    state,
-                                    MemorySegment.NULL,
-                                    sizeBytes,
-                                    LibC.PROT_READ | LibC.PROT_WRITE,
-                                    LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS | LibC.MAP_NORESERVE,
-                                    -1,
-                                    0L);
-            if (raw.address() == MAP_FAILED) {
-                throw new LinuxException("mmap of " + sizeBytes + " bytes", LibC.errno(state));
-            }
-            return raw;
-        } catch (LinuxException e) {
-            throw e;
-        } catch (Throwable e) {
-            throw LibC.broken("mmap", e);
-        }
+    private static long mmap(SystemCalls system, long sizeBytes) {
+        int protection = SystemCalls.PROT_READ | SystemCalls.PROT_WRITE;
+        int flags = SystemCalls.MAP_PRIVATE | SystemCalls.MAP_ANONYMOUS | SystemCalls.MAP_NORESERVE;
+        return LinuxException.check(
+                "mmap of " + sizeBytes + " bytes",
+                system.mmap(sizeBytes, protection, flags, -1, 0));
     }
 
-    private static void munmap(MemorySegment raw, long sizeBytes) {
-        try (Arena call = Arena.ofConfined()) {
-            MemorySegment state = LibC.captureState(call);
-            // SAFETY: runs once, from the arena's close, with what mmap returned; no segment over
-            // this range is accessible any more.
-            int result = (int) LibC.MUNMAP.invokeExact(state, raw, sizeBytes);
-            if (result != 0) {
-                throw new LinuxException("munmap of " + sizeBytes + " bytes", LibC.errno(state));
-            }
-        } catch (LinuxException e) {
-            throw e;
-        } catch (Throwable e) {
-            throw LibC.broken("munmap", e);
-        }
+    private static void munmap(SystemCalls system, long address, long sizeBytes) {
+        LinuxException.check(
+                "munmap of " + sizeBytes + " bytes", system.munmap(address, sizeBytes));
     }
 
-    private static void madvise(MemorySegment raw, long sizeBytes, int advice) {
-        try (Arena call = Arena.ofConfined()) {
-            MemorySegment state = LibC.captureState(call);
-            // SAFETY: the range is ours alone; both advices used keep its contents.
-            int ignored = (int) LibC.MADVISE.invokeExact(state, raw, sizeBytes, advice);
-            assert ignored == 0 || LibC.errno(state) != 0;
-        } catch (Throwable e) {
-            throw LibC.broken("madvise", e);
-        }
+    private static void advise(SystemCalls system, long address, long sizeBytes, int advice) {
+        int ignored = system.madvise(address, sizeBytes, advice);
+        assert ignored <= 0;
     }
 }

@@ -8,25 +8,37 @@ public final class LinuxException extends JavisorException {
 
     private final int errno;
 
-    LinuxException(String operation, int errno) {
-        super(operation + ": " + describe(errno));
+    public LinuxException(String operation, int errno) {
+        super(operation + ": " + Errno.describe(errno));
         this.errno = errno;
+    }
+
+    /**
+     * Passes on what a {@link SystemCalls} method returned unless it is an error.
+     *
+     * @throws LinuxException if {@code result} is a negated error number
+     */
+    public static int check(String operation, int result) {
+        if (result < 0) {
+            throw new LinuxException(operation, -result);
+        }
+        return result;
+    }
+
+    /**
+     * As {@link #check(String, int)} for results that are sizes or addresses.
+     *
+     * @throws LinuxException if {@code result} is a negated error number
+     */
+    public static long check(String operation, long result) {
+        if (result < 0) {
+            throw new LinuxException(operation, (int) -result);
+        }
+        return result;
     }
 
     /** The value of {@code errno} (errno(3)). */
     public int errno() {
         return errno;
-    }
-
-    /** The texts of strerror(3) for what the calls of this module can answer. */
-    private static String describe(int errno) {
-        return switch (errno) {
-            case 1 -> "operation not permitted";
-            case 11 -> "resource temporarily unavailable";
-            case 12 -> "cannot allocate memory";
-            case 13 -> "permission denied";
-            case 22 -> "invalid argument";
-            default -> "errno " + errno;
-        };
     }
 }

@@ -2,6 +2,7 @@ package dev.javisor.vmm;
 
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.kvm.KvmHypervisor;
 import dev.javisor.softcpu.SoftHypervisor;
 import dev.javisor.softcpu.Translation;
 
@@ -13,17 +14,18 @@ final class Accelerators {
      * @throws VmException if it cannot run here
      */
     static Hypervisor select(Accelerator wanted, TranslationMode translation) {
-        if (wanted == Accelerator.KVM) {
-            throw new VmException("accelerator kvm is not built yet: use soft or auto");
-        }
-        Hypervisor soft = new SoftHypervisor(of(translation));
-        return switch (soft.probe()) {
-            case Availability.Available _ -> soft;
+        Hypervisor hypervisor =
+                switch (wanted) {
+                    case KVM -> new KvmHypervisor();
+                    case SOFT, AUTO -> new SoftHypervisor(of(translation));
+                };
+        return switch (hypervisor.probe()) {
+            case Availability.Available _ -> hypervisor;
             case Availability.Unavailable unavailable ->
                     throw new VmException(
                             "accelerator %s: %s: %s"
                                     .formatted(
-                                            soft.name(),
+                                            hypervisor.name(),
                                             unavailable.message(),
                                             unavailable.remedy()));
         };

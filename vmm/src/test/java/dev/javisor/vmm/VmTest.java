@@ -371,14 +371,6 @@ final class VmTest {
     }
 
     @Test
-    void create_onKvm_saysNotBuiltYet() {
-        VmSpec spec = spec().accelerator(Accelerator.KVM).build();
-        assertThatThrownBy(() -> Vm.create(spec, console))
-                .isInstanceOf(VmException.class)
-                .hasMessageContaining("not built yet");
-    }
-
-    @Test
     void close_ofAMachineNeverStarted_releasesEverything() throws InterruptedException {
         FakeHypervisor soft = new FakeHypervisor((bus, vcpu) -> GO_ON);
         Vm vm = Vm.create(spec().ports(List.of("a", "b")).build(), console, soft);

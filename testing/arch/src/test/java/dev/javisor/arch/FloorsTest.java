@@ -33,6 +33,7 @@ class FloorsTest {
                             "dev.javisor.base",
                             "dev.javisor.linux",
                             "dev.javisor.hypervisor",
+                            "dev.javisor.kvm",
                             "dev.javisor.softcpu",
                             "dev.javisor.machine",
                             "dev.javisor.devices",
@@ -45,7 +46,7 @@ class FloorsTest {
                             "dev.javisor.cli");
 
     /** The modules with native access, as the launcher must name them. */
-    private static final Set<String> FENCED = Set.of("dev.javisor.linux");
+    private static final Set<String> FENCED = Set.of("dev.javisor.linux", "dev.javisor.kvm");
 
     private static final String[] MACHINE_FLOOR = {
         "dev.javisor.machine..",
@@ -59,7 +60,15 @@ class FloorsTest {
     @Test
     void everyModule_wasFound() {
         for (String name :
-                List.of("base", "linux", "hypervisor", "softcpu", "machine", "devices", "block")) {
+                List.of(
+                        "base",
+                        "linux",
+                        "hypervisor",
+                        "kvm",
+                        "softcpu",
+                        "machine",
+                        "devices",
+                        "block")) {
             assertThat(PRODUCT.that(resideInAPackage("dev.javisor." + name + "..")))
                     .as(name)
                     .isNotEmpty();
@@ -80,7 +89,7 @@ class FloorsTest {
                 .layer("contract")
                 .definedBy("dev.javisor.hypervisor..")
                 .layer("cpu")
-                .definedBy("dev.javisor.softcpu..")
+                .definedBy("dev.javisor.softcpu..", "dev.javisor.kvm..")
                 .layer("machine")
                 .definedBy(MACHINE_FLOOR)
                 .layer("vmm")
@@ -104,7 +113,7 @@ class FloorsTest {
     void nativeAccess_staysBehindTheFence() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages("dev.javisor.linux..")
+                .resideOutsideOfPackages("dev.javisor.linux..", "dev.javisor.kvm..")
                 .should()
                 .dependOnClassesThat()
                 .haveFullyQualifiedName("java.lang.foreign.Linker")
@@ -156,6 +165,39 @@ class FloorsTest {
                 .haveNameMatching("java\\.time\\.(Clock|Instant|LocalDateTime|ZonedDateTime)")
                 .orShould()
                 .accessTargetWhere(isCallOf("java.lang.System", "currentTimeMillis"))
+                .check(PRODUCT);
+    }
+
+    @Test
+    void accelerators_doNotKnowEachOther() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.javisor.kvm..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.javisor.softcpu..")
+                .check(PRODUCT);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.javisor.softcpu..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.javisor.kvm..", "dev.javisor.linux..")
+                .check(PRODUCT);
+    }
+
+    /** Downcalls are the system-call module's; this one only looks at memory that KVM shares. */
+    @Test
+    void kvm_makesItsSystemCallsThroughTheWrapper() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.javisor.kvm..")
+                .should()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("java.lang.foreign.Linker")
+                .orShould()
+                .dependOnClassesThat()
+                .haveFullyQualifiedName("java.lang.foreign.SymbolLookup")
                 .check(PRODUCT);
     }
 

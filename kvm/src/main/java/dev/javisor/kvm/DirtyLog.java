@@ -1,0 +1,135 @@
+package dev.javisor.kvm;
+
+import dev.javisor.hypervisor.GuestMemory;
+import dev.javisor.hypervisor.GuestMemory.Region;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLongArray;
+
+/**
+ * Which pages were written: by vCPUs, from KVM's bitmaps, and by everybody else through {@link
+ * GuestMemory}, from bitmaps of our own, as KVM does not see these.
+ */
+final class DirtyLog implements AutoCloseable {
+    private static final int PAGE_SHIFT = 12;
+
+    private final KvmCalls vm;
+    private final MemorySlots slots;
+    private final GuestMemory memory;
+
+    /** Whether KVM keeps bits until they are cleared by a call of their own. */
+    private final boolean manualClear;
+
+    private final Arena arena = Arena.ofShared();
+    private final List<Region> regions;
+    private final AtomicLongArray[] written;
+
+    /** KVM's bitmap of each region, once asked for. */
+    private final MemorySegment[] bitmaps;
+
+    private final MemorySegment argument = arena.allocate(24, 8);
+    private volatile boolean enabled;
+
+    DirtyLog(KvmCalls vm, MemorySlots slots, GuestMemory memory, boolean manualClear) {
+        this.vm = vm;
+        this.slots = slots;
+        this.memory = memory;
+        this.manualClear = manualClear;
+        regions = memory.regions();
+        written = new AtomicLongArray[regions.size()];
+        bitmaps = new MemorySegment[regions.size()];
+        for (int i = 0; i < written.length; i++) {
+            written[i] = new AtomicLongArray(0);
+            bitmaps[i] = MemorySegment.NULL;
+        }
+        memory.addWriteObserver(observer);
+    }
+
+    private final GuestMemory.WriteObserver observer = this::written;
+
+    private static long pages(Region region) {
+        return region.sizeBytes() >>> PAGE_SHIFT;
+    }
+
+    private static int words(Region region) {
+        return (int) ((pages(region) + 63) / 64);
+    }
+
+    private void written(long guestAddress, long sizeBytes) {
+        if (!enabled) {
+            return;
+        }
+        for (int i = 0; i < written.length; i++) {
+            Region region = regions.get(i);
+            long in = guestAddress - region.guestAddress();
+            if (in >= 0 && in < region.sizeBytes()) {
+                long last = in + sizeBytes - 1 >>> PAGE_SHIFT;
+                for (long page = in >>> PAGE_SHIFT; page <= last; page++) {
+                    mark(written[i], page);
+                }
+                return;
+            }
+        }
+    }
+
+    private static void mark(AtomicLongArray bits, long page) {
+        int word = (int) (page >>> 6);
+        if (word < bits.length()) {
+            // A full fence comes with it: whoever takes the bit sees the bytes.
+            bits.getAndAccumulate(word, 1L << page, (old, bit) -> old | bit);
+        }
+    }
+
+    synchronized void setEnabled(boolean enable) {
+        if (enable == enabled) {
+            return;
+        }
+        if (enable) {
+            for (int i = 0; i < written.length; i++) {
+                written[i] = new AtomicLongArray(words(regions.get(i)));
+                if (bitmaps[i].byteSize() == 0) {
+                    bitmaps[i] = arena.allocate(8L * words(regions.get(i)), 8);
+                }
+            }
+        }
+        slots.map(enable);
+        enabled = enable;
+    }
+
+    synchronized void fetch(Region region, long[] into) {
+        int slot = regions.indexOf(region);
+        int words = words(region);
+        if (slot < 0 || into.length < words) {
+            throw new IllegalArgumentException(
+                    "not a region of this memory, or no room: " + region);
+        }
+        if (!enabled) {
+            java.util.Arrays.fill(into, 0, words, 0);
+            return;
+        }
+        MemorySegment bitmap = bitmaps[slot];
+        argument.fill((byte) 0);
+        argument.set(ValueLayout.JAVA_INT, 0, slot);
+        // SAFETY: the bitmap has a bit for each page of the slot and lives until close().
+        argument.set(ValueLayout.JAVA_LONG, 8, bitmap.address());
+        vm.call("tell written pages", KvmAbi.GET_DIRTY_LOG, argument);
+        MemorySegment.copy(bitmap, ValueLayout.JAVA_LONG, 0, into, 0, words);
+        if (manualClear) {
+            argument.set(ValueLayout.JAVA_INT, 4, (int) pages(region));
+            argument.set(ValueLayout.JAVA_LONG, 8, 0);
+            argument.set(ValueLayout.JAVA_LONG, 16, bitmap.address());
+            vm.call("forget written pages", KvmAbi.CLEAR_DIRTY_LOG, argument);
+        }
+        for (int i = 0; i < words; i++) {
+            into[i] |= written[slot].getAndSet(i, 0);
+        }
+    }
+
+    @Override
+    public void close() {
+        memory.removeWriteObserver(observer);
+        arena.close();
+    }
+}

@@ -1,0 +1,111 @@
+package dev.javisor.kvm;
+
+import dev.javisor.base.TimeSource;
+import dev.javisor.hypervisor.Availability;
+import dev.javisor.hypervisor.Availability.Reason;
+import dev.javisor.hypervisor.GuestMemory;
+import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.hypervisor.HypervisorException;
+import dev.javisor.hypervisor.VirtualMachine;
+import dev.javisor.hypervisor.VirtualMachineConfig;
+import dev.javisor.linux.Errno;
+import dev.javisor.linux.LinuxException;
+import dev.javisor.linux.SystemCalls;
+
+/** Linux's KVM. */
+public final class KvmHypervisor implements Hypervisor {
+    private static final String USE_SOFTWARE = "or use the software CPU (--accel soft)";
+
+    private final SystemCalls system;
+
+    public KvmHypervisor() {
+        this(SystemCalls.host());
+    }
+
+    /**
+     * @param system the kernel, or what plays it
+     */
+    public KvmHypervisor(SystemCalls system) {
+        this.system = system;
+    }
+
+    @Override
+    public String name() {
+        return "kvm";
+    }
+
+    @Override
+    public Availability probe() {
+        if (!System.getProperty("os.name", "").equals("Linux")) {
+            return unavailable(
+                    Reason.WRONG_OPERATING_SYSTEM,
+                    "KVM is a part of Linux",
+                    "use the software CPU (--accel soft)");
+        }
+        if (!System.getProperty("os.arch", "").equals("amd64")) {
+            return unavailable(
+                    Reason.WRONG_ARCHITECTURE,
+                    "x86-64 guests on KVM need an x86-64 host",
+                    "use the software CPU (--accel soft)");
+        }
+        try (KvmDevice device = KvmDevice.open(system)) {
+            return tryOut(device);
+        } catch (LinuxException e) {
+            return cannotOpen(e);
+        } catch (HypervisorException e) {
+            return unavailable(
+                    Reason.MISSING_CAPABILITY,
+                    String.valueOf(e.getMessage()),
+                    "use a newer kernel, " + USE_SOFTWARE);
+        }
+    }
+
+    /** Another hypervisor that holds the processor shows only when a VM is made. */
+    private static Availability tryOut(KvmDevice device) {
+        try {
+            device.createVm().close();
+            return new Availability.Available("KVM of this Linux");
+        } catch (HypervisorException e) {
+            return unavailable(
+                    Reason.BUSY,
+                    String.valueOf(e.getMessage()),
+                    "end other hypervisors (VirtualBox, VMware), " + USE_SOFTWARE);
+        }
+    }
+
+    private static Availability cannotOpen(LinuxException e) {
+        String message = String.valueOf(e.getMessage());
+        return switch (e.errno()) {
+            case Errno.ENOENT, Errno.ENODEV, Errno.ENXIO ->
+                    unavailable(
+                            Reason.NO_DEVICE_NODE,
+                            message,
+                            "load kvm_intel or kvm_amd and switch virtualization on in the"
+                                    + " firmware, "
+                                    + USE_SOFTWARE);
+            case Errno.EACCES, Errno.EPERM ->
+                    unavailable(
+                            Reason.NO_PERMISSION,
+                            message,
+                            "join the group that owns "
+                                    + KvmDevice.PATH
+                                    + " (usermod -aG kvm USER), "
+                                    + USE_SOFTWARE);
+            default -> unavailable(Reason.BUSY, message, "try again, " + USE_SOFTWARE);
+        };
+    }
+
+    private static Availability unavailable(Reason reason, String message, String remedy) {
+        return new Availability.Unavailable(reason, message, remedy);
+    }
+
+    @Override
+    public VirtualMachine createVirtualMachine(
+            VirtualMachineConfig config, GuestMemory memory, TimeSource time) {
+        try {
+            return KvmVirtualMachine.create(system, config, memory);
+        } catch (LinuxException e) {
+            throw new HypervisorException("KVM: " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+package dev.javisor.kvm;
+
+import java.util.Arrays;
+
+/** The model-specific registers that a saved vCPU carries, from the list that KVM gives. */
+final class MsrList {
+    static final int TSC = 0x10;
+    static final int APIC_BASE = 0x1B;
+    static final int TSC_DEADLINE = 0x6E0;
+    static final int EFER = 0xC0000080;
+    static final int FS_BASE = 0xC0000100;
+    static final int GS_BASE = 0xC0000101;
+
+    /**
+     * Held elsewhere in the state, or a description of the processor, which belongs to the CPU
+     * model and not to the state: PLATFORM_INFO, ARCH_CAPABILITIES, PERF_CAPABILITIES, microcode.
+     */
+    private static final int[] NOT_STATE = {
+        TSC, APIC_BASE, EFER, FS_BASE, GS_BASE, 0x17, 0x8B, 0xCE, 0x10A, 0x345
+    };
+
+    private final int[] indices;
+
+    MsrList(int[] kvms) {
+        indices = Arrays.stream(kvms).filter(MsrList::isState).toArray();
+    }
+
+    private static boolean isState(int index) {
+        boolean vmx = index >= 0x480 && index <= 0x4FF;
+        return !vmx && Arrays.stream(NOT_STATE).noneMatch(i -> i == index);
+    }
+
+    int[] indices() {
+        return indices;
+    }
+}
