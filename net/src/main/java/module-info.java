@@ -5,5 +5,6 @@ module dev.javisor.net {
     requires static transitive org.jspecify;
 
     exports dev.javisor.net;
+    exports dev.javisor.net.filter;
     exports dev.javisor.net.user;
 }

@@ -105,8 +105,7 @@ public record UserNetworkConfig(
             throw new NetException("host, name server and guest need different addresses");
         }
         if (mtuBytes < MIN_MTU || mtuBytes > MAX_MTU) {
-            throw new NetException(
-                    "MTU %d: give %d to %d".formatted(mtuBytes, MIN_MTU, MAX_MTU));
+            throw new NetException("MTU %d: give %d to %d".formatted(mtuBytes, MIN_MTU, MAX_MTU));
         }
         if (allow.size() > MAX_RULES
                 || forwards.size() > MAX_RULES
