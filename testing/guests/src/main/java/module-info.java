@@ -3,6 +3,8 @@
 module dev.javisor.guests {
     requires transitive dev.javisor.base;
     requires transitive dev.javisor.hypervisor;
+    // Tests count classes and measure metaspace.
+    requires java.management;
     requires static transitive org.jspecify;
 
     exports dev.javisor.guests;

@@ -64,6 +64,16 @@ public final class Block {
     /** Next in the cache's bucket. */
     public @Nullable Block bucketNext;
 
+    /**
+     * Lets go of what it led to. A block whose code has changed may stay linked from others that
+     * never run again; with its own links, chains of dead blocks would grow without bound.
+     */
+    public void unlink() {
+        fallThrough = null;
+        taken = null;
+        region = null;
+    }
+
     public Block(
             long linear,
             long ip,

@@ -1,7 +1,9 @@
 package dev.javisor.softcpu.block;
 
+import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Translated code: a root block and what it was seen to lead to, as one Java method. Belongs to one
@@ -29,7 +31,10 @@ public abstract class Region {
     private Supplier<String> listing = () -> "no listing was kept";
 
     /** Times entered: short runs at first, so that the JIT counts invocations. */
-    private int entries;
+    private long entries;
+
+    /** Where it was put; the JVM unloads its class when no block has it any more. */
+    private @Nullable Block root;
 
     /**
      * @param context the MMU's whose entries the code reads
@@ -46,6 +51,35 @@ public abstract class Region {
     /** What it covers. */
     public RegionPages pages() {
         return pages;
+    }
+
+    /** Times entered so far; from any thread, approximately. */
+    public final long entries() {
+        return entries;
+    }
+
+    /** Makes it the translation of a block. */
+    public final void placeIn(Block block) {
+        root = block;
+        block.region = this;
+    }
+
+    /** Whether it still is the translation of its block, and of its code. */
+    public final boolean isInPlace(CodePages codePages) {
+        Block block = root;
+        return block != null && block.region == this && pages.current(codePages);
+    }
+
+    /**
+     * Takes it away from its block, which may become hot again. On the translator's thread: the
+     * vCPU may overwrite the heat, which then stays where it was.
+     */
+    public final void evict() {
+        Block block = root;
+        if (block != null && block.region == this) {
+            block.region = null;
+            block.heat = 0;
+        }
     }
 
     /** For diagnosis: what {@link #listing} tells. */
@@ -83,8 +117,8 @@ public abstract class Region {
 
     /** Jumps backwards that the next run may make before it returns to the run loop. */
     public final int budget() {
-        int n = ++entries;
-        return n < 1000 ? 32 + n : 4096;
+        long n = ++entries;
+        return n < 1000 ? 32 + (int) n : 4096;
     }
 
     /** True once, if it was cut short and runs often. */

@@ -100,10 +100,8 @@ final class BitOps {
                     in.op == Op.LZCNT
                             ? Long.numberOfLeadingZeros(value) - (64 - bits)
                             : Math.min(Long.numberOfTrailingZeros(value), bits);
-            flags.setStatus(
-                    (flags.status() & ~(Flags.CF | Flags.ZF))
-                            | (value == 0 ? Flags.CF : 0)
-                            | (count == 0 ? Flags.ZF : 0));
+            // Undefined but CF and ZF: as translated code leaves them.
+            flags.set(8, count, value == 0 ? 0xC000_0000_0000_0000L : 0);
         }
         cpu.setReg(in.reg0, size, count);
     }

@@ -144,6 +144,7 @@ final class BlockCache {
                 } else {
                     previous.bucketNext = b.bucketNext;
                 }
+                b.unlink();
                 blocks--;
                 budget.add(-1);
                 break;

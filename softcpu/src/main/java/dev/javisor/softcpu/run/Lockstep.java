@@ -188,8 +188,9 @@ final class Lockstep {
                     return false;
                 }
                 if (result != cpu.flags.result || aux != cpu.flags.aux) {
-                    undefined = undefined & UndefinedFlags.kept(in) | UndefinedFlags.of(in, cl);
+                    undefined &= UndefinedFlags.kept(in);
                 }
+                undefined |= UndefinedFlags.of(in, cl);
             }
         } finally {
             cpu.acknowledge(Cpu.REQUEST_STEP);

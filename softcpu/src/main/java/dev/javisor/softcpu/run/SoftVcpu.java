@@ -126,7 +126,11 @@ final class SoftVcpu implements Vcpu {
         Translator translator = loop.translator();
         return translator == null
                 ? "not translated"
-                : "%d regions in %.3f s executed %d of them"
-                        .formatted(translator.regions(), translator.nanos() / 1e9, cpu.retired);
+                : "%d regions in %.3f s, %d evicted, executed %d of them"
+                        .formatted(
+                                translator.regions(),
+                                translator.nanos() / 1e9,
+                                translator.evicted(),
+                                cpu.retired);
     }
 }

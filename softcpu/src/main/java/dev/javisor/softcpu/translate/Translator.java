@@ -9,7 +9,9 @@ import java.lang.classfile.ClassFile;
 import java.lang.classfile.attribute.CodeAttribute;
 import java.lang.invoke.MethodHandles;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +31,9 @@ public final class Translator {
     /** For what runs so often that better code pays. */
     private static final int MANY_CODES = 240;
 
+    /** Requests beyond this are dropped: their blocks will ask again if they stay hot. */
+    private static final int MOST_PENDING = 2_000;
+
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
     private final Cpu cpu;
@@ -41,6 +46,17 @@ public final class Translator {
     /** Whether regions keep what their listings need. */
     private volatile boolean listings;
 
+    /** Requests that wait. */
+    private final AtomicInteger pending = new AtomicInteger();
+
+    private final RegionLedger ledger;
+
+    /** Of the class files of this vCPU's regions. */
+    private final LongSupplier limitBytes;
+
+    /** Of the region made last; on the executor's thread. */
+    private int classBytes;
+
     /** Finds a block that tier one knows, from any thread. */
     public interface BlockFinder {
         @Nullable Block find(long linear, int key);
@@ -51,6 +67,20 @@ public final class Translator {
      * @param executor where translations are made
      */
     public Translator(Cpu cpu, BlockFinder finder, int heatLimit, Executor executor) {
+        this(cpu, finder, heatLimit, executor, () -> Long.MAX_VALUE);
+    }
+
+    /**
+     * @param limitBytes beyond which the coldest regions are evicted, in bytes of class files
+     */
+    public Translator(
+            Cpu cpu,
+            BlockFinder finder,
+            int heatLimit,
+            Executor executor,
+            LongSupplier limitBytes) {
+        this.limitBytes = limitBytes;
+        this.ledger = new RegionLedger(cpu.mmu.ram().codePages);
         Placeholders.load();
         this.heatLimit = heatLimit;
         this.cpu = cpu;
@@ -65,10 +95,16 @@ public final class Translator {
 
     /** Asks for a region from {@code root} on, in the vCPU's present mode. */
     public void request(Block root) {
+        if (pending.incrementAndGet() > MOST_PENDING) {
+            pending.decrementAndGet();
+            root.heat = 0;
+            return;
+        }
         int context = cpu.mmu.context();
         executor.execute(() -> {
+            pending.decrementAndGet();
             if (root.region == null) {
-                root.region = translate(root, context, CODES);
+                place(translate(root, context, CODES), root);
             }
         });
     }
@@ -77,11 +113,15 @@ public final class Translator {
     public void requestLarge(Block root) {
         int context = cpu.mmu.context();
         executor.execute(() -> {
-            Region large = translate(root, context, MANY_CODES);
-            if (large != null) {
-                root.region = large;
-            }
+            place(translate(root, context, MANY_CODES), root);
         });
+    }
+
+    private void place(@Nullable Region region, Block root) {
+        if (region != null) {
+            region.placeIn(root);
+            ledger.add(region, classBytes, limitBytes.getAsLong());
+        }
     }
 
     /** For diagnosis: regions made from now on can tell what they are made of. */
@@ -96,6 +136,16 @@ public final class Translator {
     /** Made so far. */
     public long regions() {
         return regions.get();
+    }
+
+    /** Lost their place to others so far. On the executor's thread, or when it rests. */
+    public long evicted() {
+        return ledger.evicted();
+    }
+
+    /** May be alive now. On the executor's thread, or when it rests. */
+    public int alive() {
+        return ledger.size();
     }
 
     /** Time spent so far. */
@@ -119,6 +169,7 @@ public final class Translator {
                 byte[] bytes = writer.write("At_" + Long.toHexString(root.linear));
                 if (methodBytes(bytes) < MAX_METHOD_BYTES) {
                     regions.incrementAndGet();
+                    classBytes = bytes.length;
                     Region region = define(bytes, writer, shape, context);
                     if (listings) {
                         region.setListing(() -> RegionListing.of(bytes, shape.blocks));
