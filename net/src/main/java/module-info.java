@@ -6,5 +6,6 @@ module dev.javisor.net {
 
     exports dev.javisor.net;
     exports dev.javisor.net.filter;
+    exports dev.javisor.net.lan;
     exports dev.javisor.net.user;
 }
