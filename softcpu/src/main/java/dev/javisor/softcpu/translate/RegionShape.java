@@ -90,7 +90,8 @@ final class RegionShape {
                 || heat(b) < heat(root) / COLD) {
             return false;
         }
-        if (codes + b.code.length > maxCodes) {
+        // However long the root is: straight code of cryptography fills whole blocks.
+        if (!blocks.isEmpty() && codes + b.code.length > maxCodes) {
             cut = true;
             return false;
         }
