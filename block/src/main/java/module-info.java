@@ -5,4 +5,6 @@ module dev.javisor.block {
     requires static transitive org.jspecify;
 
     exports dev.javisor.block;
+    exports dev.javisor.block.image;
+    exports dev.javisor.block.qcow2;
 }

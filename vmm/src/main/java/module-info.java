@@ -3,7 +3,7 @@
 module dev.javisor.vmm {
     requires transitive dev.javisor.base;
     requires transitive dev.javisor.hypervisor;
-    requires dev.javisor.block;
+    requires transitive dev.javisor.block;
     requires dev.javisor.boot;
     requires dev.javisor.devices;
     requires dev.javisor.kvm;

@@ -1,6 +1,12 @@
 package dev.javisor.cli;
 
 import dev.javisor.base.JavisorException;
+import dev.javisor.cli.image.ImageCommand;
+import dev.javisor.cli.image.ImageConsole;
+import dev.javisor.cli.image.UncheckableException;
+
+import picocli.CommandLine;
+
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -10,7 +16,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import picocli.CommandLine;
 
 /** The program {@code javisor}. Wires everything, and turns every failure into one line. */
 public final class JavisorMain {
@@ -29,9 +34,12 @@ public final class JavisorMain {
 
     static CommandLine commandLine(Launch launch, PrintStream out, PrintStream err) {
         CommandLine run = new CommandLine(new RunCommand(launch));
+        CommandLine image =
+                ImageCommand.commandLine(new ImageConsole(out, err, launch.isErrorTerminal()));
         CommandLine line =
                 new CommandLine(new JavisorCommand())
                         .addSubcommand(run)
+                        .addSubcommand(image)
                         .addSubcommand(new VersionCommand())
                         .addSubcommand(new CompletionCommand())
                         .addSubcommand(new CommandLine.HelpCommand());
@@ -76,6 +84,15 @@ public final class JavisorMain {
             line.getErr().println("javisor: " + message(e));
             if (wantsDetails(parsed)) {
                 e.printStackTrace(line.getErr());
+            }
+            List<CommandLine> commands = parsed.asCommandLineList();
+            boolean image = commands.size() > 1 && commands.get(1).getCommandName().equals("image");
+            if (image && e instanceof JavisorException) {
+                // As qemu-img: status 1 of 'compare' says that images differ.
+                String verb = commands.getLast().getCommandName();
+                return e instanceof UncheckableException
+                        ? UncheckableException.STATUS
+                        : verb.equals("compare") ? 2 : 1;
             }
             return exitCode(e);
         }

@@ -3,6 +3,7 @@ package dev.javisor.cli;
 import dev.javisor.guestkit.GuestImage;
 import dev.javisor.guestkit.GuestImages;
 import dev.javisor.guestkit.GuestOverlay;
+
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 import java.util.Optional;
@@ -20,6 +21,11 @@ final class Launch {
         this.streams = streams;
         this.environment = environment;
         this.factory = factory;
+    }
+
+    /** Whether standard error is a terminal, so that progress can be drawn there. */
+    boolean isErrorTerminal() {
+        return "1".equals(environment.get(ERROR_IS_TERMINAL));
     }
 
     /** The exit code. */
@@ -57,9 +63,8 @@ final class Launch {
             byte[] archive = settings.command().isEmpty() ? new byte[0] : overlay.toByteArray();
             return new GuestFiles(settings.kernel().get(), settings.initrd(), archive, commandLine);
         }
-        boolean terminal = "1".equals(environment.get(ERROR_IS_TERMINAL));
         GuestImage image;
-        try (TerminalProgress progress = new TerminalProgress(System.err, terminal)) {
+        try (TerminalProgress progress = new TerminalProgress(System.err, isErrorTerminal())) {
             image = GuestImages.standard().prepare(progress);
         }
         return new GuestFiles(

@@ -5,6 +5,16 @@ import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.TranslationMode;
 import dev.javisor.vmm.VmSpec;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -13,13 +23,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code javisor run}. */
 @Command(
@@ -41,6 +44,8 @@ import picocli.CommandLine.Spec;
             "      with standard input, and not longer than five minutes",
             "  javisor run --disk data.img --disk cd.iso,readonly",
             "      raw disks, in the guest /dev/vda and /dev/vdb",
+            "  javisor run --disk vm.qcow2,backing=follow",
+            "      a qcow2 disk, which may name its backing file itself",
             "  javisor run --kernel bzImage --initrd initrd.img --append console=ttyS0",
             "      a guest of your own"
         })
@@ -114,9 +119,11 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--disk",
-            paramLabel = "FILE[,readonly]",
+            paramLabel = "FILE[,...]",
             converter = DiskConverter.class,
-            description = "A raw disk image as virtio disk; may be given several times")
+            description =
+                    "A disk image as virtio disk, with any of ,readonly ,format=NAME (else by the"
+                            + " extension, else raw) ,backing=follow; may be given several times")
     private List<DiskOption> disks = List.of();
 
     @Option(

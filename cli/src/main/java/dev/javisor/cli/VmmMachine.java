@@ -1,11 +1,13 @@
 package dev.javisor.cli;
 
+import dev.javisor.block.DiskFiles;
 import dev.javisor.guestkit.GuestOverlay;
 import dev.javisor.vmm.DiskSpec;
 import dev.javisor.vmm.Vm;
 import dev.javisor.vmm.VmConsole;
 import dev.javisor.vmm.VmOutcome;
 import dev.javisor.vmm.VmSpec;
+
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,7 +22,14 @@ final class VmmMachine implements Machine {
     static Machine create(RunSettings settings, GuestFiles guest, VmConsole console) {
         List<DiskSpec> disks = new ArrayList<>();
         for (DiskOption disk : settings.disks()) {
-            disks.add(new DiskSpec(disk.file(), disk.readOnly()));
+            disks.add(
+                    new DiskSpec(
+                            disk.file(),
+                            disk.format(),
+                            disk.readOnly(),
+                            disk.followBacking()
+                                    ? new DiskFiles.References.Followed()
+                                    : new DiskFiles.References.Refused()));
         }
         boolean command = !settings.command().isEmpty();
         VmSpec.Builder spec =

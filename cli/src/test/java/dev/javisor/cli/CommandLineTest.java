@@ -3,6 +3,12 @@ package dev.javisor.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.javisor.vmm.TranslationMode;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,10 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import java.util.Optional;
 
 class CommandLineTest {
     @TempDir Path temporary;
@@ -119,7 +122,8 @@ class CommandLineTest {
         String disk = file("d").toString();
         int code =
                 run(
-                        ("run --accel soft --translate eager --cpu x86-64-v3 --cpus 4 --memory 64M --kernel "
+                        ("run --accel soft --translate eager --cpu x86-64-v3 --cpus 4 --memory 64M"
+                                        + " --kernel "
                                         + kernel)
                                 .concat(" --initrd " + initrd + " --append quiet --disk " + disk)
                                 .concat(",readonly --debug-exit --trace virtio,exits --timeout 5m")
@@ -131,7 +135,8 @@ class CommandLineTest {
         assertThat(settings.cpuModel()).isEqualTo(dev.javisor.hypervisor.CpuModel.X86_64_V3);
         assertThat(settings.cpus()).isEqualTo(4);
         assertThat(settings.memoryBytes()).isEqualTo(64L << 20);
-        assertThat(settings.disks()).containsExactly(new DiskOption(Path.of(disk), true));
+        assertThat(settings.disks())
+                .containsExactly(new DiskOption(Path.of(disk), Optional.empty(), true, false));
         assertThat(settings.translation()).isEqualTo(TranslationMode.EAGER);
         assertThat(settings.debugExit()).isTrue();
         assertThat(settings.trace())

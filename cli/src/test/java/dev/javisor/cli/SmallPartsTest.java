@@ -3,13 +3,17 @@ package dev.javisor.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.javisor.block.DiskFormat;
+
+import org.junit.jupiter.api.Test;
+
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
 
 class SmallPartsTest {
     /** Writes down what was asked for. */
@@ -100,8 +104,13 @@ class SmallPartsTest {
 
     @Test
     void diskOption_fileWithCommas_keepsAllButTheSetting() {
-        assertThat(DiskOption.parse("a,b,ro")).isEqualTo(new DiskOption(Path.of("a,b"), true));
-        assertThat(DiskOption.parse("a")).isEqualTo(new DiskOption(Path.of("a"), false));
+        assertThat(DiskOption.parse("a,b,ro"))
+                .isEqualTo(new DiskOption(Path.of("a,b"), Optional.empty(), true, false));
+        assertThat(DiskOption.parse("a"))
+                .isEqualTo(new DiskOption(Path.of("a"), Optional.empty(), false, false));
+        assertThat(DiskOption.parse("a,format=qcow2,backing=follow"))
+                .isEqualTo(
+                        new DiskOption(Path.of("a"), Optional.of(DiskFormat.QCOW2), false, true));
     }
 
     @Test

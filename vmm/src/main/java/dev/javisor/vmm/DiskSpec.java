@@ -1,6 +1,21 @@
 package dev.javisor.vmm;
 
-import java.nio.file.Path;
+import dev.javisor.block.DiskFiles;
+import dev.javisor.block.DiskFormat;
 
-/** A disk: a file that holds its raw bytes. The format is never guessed from the content. */
-public record DiskSpec(Path path, boolean readOnly) {}
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * A disk in a file. The format is never guessed from the content.
+ *
+ * @param format empty for what the file's extension says, else raw
+ * @param references what the image may refer to: its backing file, its data file
+ */
+public record DiskSpec(
+        Path path, Optional<DiskFormat> format, boolean readOnly, DiskFiles.References references) {
+    /** A disk that refers to nothing, of the format that its extension says, else raw. */
+    public DiskSpec(Path path, boolean readOnly) {
+        this(path, Optional.empty(), readOnly, new DiskFiles.References.Refused());
+    }
+}

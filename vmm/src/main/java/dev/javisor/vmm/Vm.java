@@ -3,7 +3,8 @@ package dev.javisor.vmm;
 import dev.javisor.base.HostTimeSource;
 import dev.javisor.base.JavisorException;
 import dev.javisor.block.BlockBackend;
-import dev.javisor.block.RawFile;
+import dev.javisor.block.DiskFiles;
+import dev.javisor.block.ImageBackend;
 import dev.javisor.boot.BootModule;
 import dev.javisor.boot.BootParameters;
 import dev.javisor.boot.ByteSource;
@@ -15,6 +16,9 @@ import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.machine.MachineEvents;
+
+import org.jspecify.annotations.Nullable;
+
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +30,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One virtual machine: its memory, board and vCPUs, and the actions over them ({@link VmAction}).
@@ -147,9 +150,14 @@ public final class Vm implements AutoCloseable {
     private List<BlockBackend> openDisks() {
         List<BlockBackend> disks = new ArrayList<>();
         for (DiskSpec disk : spec.disks()) {
-            RawFile file = resources.add(RawFile.open(disk.path(), disk.readOnly()));
-            notes.addAll(file.notes());
-            disks.add(file);
+            disks.add(
+                    resources.add(
+                            new ImageBackend(
+                                    DiskFiles.openForGuest(
+                                            disk.path(),
+                                            disk.format(),
+                                            disk.readOnly(),
+                                            disk.references()))));
         }
         return disks;
     }

@@ -2,17 +2,21 @@ package dev.javisor.virtio.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.javisor.block.RawFile;
+import dev.javisor.block.DiskFiles;
+import dev.javisor.block.DiskFormat;
+import dev.javisor.block.ImageBackend;
 import dev.javisor.virtio.IoThread;
 import dev.javisor.virtio.driver.DriverQueue;
 import dev.javisor.virtio.driver.VirtioBench;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The whole way from a driver to a file, with the threads that a machine has. */
 class BlockDeviceRawFileTest {
@@ -32,7 +36,14 @@ class BlockDeviceRawFileTest {
         Files.write(file, new byte[SECTORS * 512]);
         byte[] model = new byte[SECTORS * 512];
         IoThread thread = new IoThread("virtio-disk");
-        BlockDevice device = new BlockDevice(RawFile.open(file, false));
+        BlockDevice device =
+                new BlockDevice(
+                        new ImageBackend(
+                                DiskFiles.open(
+                                        file,
+                                        DiskFormat.RAW,
+                                        false,
+                                        new DiskFiles.References.Refused())));
         VirtioBench bench = new VirtioBench(device, thread);
         assertThat(bench.driver.negotiateAll()).isTrue();
         DriverQueue queue = bench.driver.setUpQueue(0, 256);

@@ -3,6 +3,10 @@ package dev.javisor.block;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,11 +21,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class RawFileTest {
+class ImageBackendTest {
     private static final int SIZE = 64 * 1024;
 
     @TempDir private Path folder;
@@ -30,6 +31,11 @@ class RawFileTest {
         byte[] bytes = new byte[sizeBytes];
         new Random(1).nextBytes(bytes);
         return Files.write(folder.resolve("disk.img"), bytes);
+    }
+
+    private static ImageBackend open(Path path, boolean readOnly) {
+        return new ImageBackend(
+                DiskFiles.open(path, DiskFormat.RAW, readOnly, new DiskFiles.References.Refused()));
     }
 
     private static MemorySegment memory(int sizeBytes) {
@@ -51,14 +57,14 @@ class RawFileTest {
         }
     }
 
-    private static void read(RawFile disk, long offset, MemorySegment... into) {
+    private static void read(ImageBackend disk, long offset, MemorySegment... into) {
         Outcome outcome = new Outcome();
         disk.submit(BlockIo.read(offset, into, outcome));
         assertThat(outcome.get()).isEmpty();
     }
 
     private static Optional<BlockException> run(
-            RawFile disk, java.util.function.Function<BlockIo.Completion, BlockIo> io) {
+            ImageBackend disk, java.util.function.Function<BlockIo.Completion, BlockIo> io) {
         Outcome outcome = new Outcome();
         disk.submit(io.apply(outcome));
         return outcome.get();
@@ -66,7 +72,7 @@ class RawFileTest {
 
     @Test
     void open_directory_saysSo() {
-        assertThatThrownBy(() -> RawFile.open(folder, false))
+        assertThatThrownBy(() -> open(folder, false))
                 .isInstanceOf(BlockException.class)
                 .hasMessage("disk %s is a directory: name a file", folder);
     }
@@ -74,46 +80,61 @@ class RawFileTest {
     @Test
     void open_missing_saysSo() {
         Path missing = folder.resolve("missing");
-        assertThatThrownBy(() -> RawFile.open(missing, true))
+        assertThatThrownBy(() -> open(missing, true))
                 .isInstanceOf(BlockException.class)
                 .hasMessage("disk %s does not exist", missing);
     }
 
     @Test
-    void open_smallerThanABlock_saysSo() throws IOException {
-        Path small = file(511);
-        assertThatThrownBy(() -> RawFile.open(small, true))
+    void open_empty_saysSo() throws IOException {
+        Path empty = file(0);
+        assertThatThrownBy(() -> open(empty, true))
                 .isInstanceOf(BlockException.class)
                 .hasMessageContaining("too small");
     }
 
     @Test
-    void open_sizeNotAMultiple_roundsDownAndSaysSo() throws IOException {
-        try (RawFile disk = RawFile.open(file(1500), true)) {
-            assertThat(disk.sizeBytes()).isEqualTo(1024);
-            assertThat(disk.notes()).hasSize(1).first().asString().contains("last 476 bytes");
+    void open_sizeNotAMultiple_isPaddedWithZeroes() throws IOException {
+        Path path = file(1500);
+        byte[] expected = Arrays.copyOf(Files.readAllBytes(path), 1536);
+        try (ImageBackend disk = open(path, true)) {
+            assertThat(disk.sizeBytes()).isEqualTo(1536);
+            MemorySegment all = memory(1536);
+            read(disk, 0, all);
+            assertThat(all.toArray(ValueLayout.JAVA_BYTE)).isEqualTo(expected);
         }
+    }
+
+    @Test
+    void open_twiceForReading_bothRead_andAWriterIsRefused() throws IOException {
+        Path path = file(SIZE);
+        try (ImageBackend first = open(path, true)) {
+            open(path, true).close();
+            read(first, 0, memory(512));
+            assertThatThrownBy(() -> open(path, false)).hasMessageContaining("in use");
+        }
+        open(path, false).close();
     }
 
     @Test
     void open_twiceForWriting_secondIsRefusedUntilTheFirstCloses() throws IOException {
         Path path = file(SIZE);
-        try (RawFile first = RawFile.open(path, false)) {
+        try (ImageBackend first = open(path, false)) {
             assertThat(first.isReadOnly()).isFalse();
             for (boolean readOnly : new boolean[] {false, true}) {
-                assertThatThrownBy(() -> RawFile.open(path, readOnly))
+                assertThatThrownBy(() -> open(path, readOnly))
                         .isInstanceOf(BlockException.class)
                         .hasMessageContaining("in use by another virtual machine");
             }
         }
-        RawFile.open(path, false).close();
+        open(path, false).close();
     }
 
     @Test
     void readWrite_scatteredBuffers_moveTheRightBytes() throws IOException {
         Path path = file(SIZE);
         byte[] expected = Files.readAllBytes(path);
-        try (RawFile disk = RawFile.open(path, false)) {
+        try (ImageBackend disk = open(path, false)) {
             MemorySegment a = memory(512);
             MemorySegment b = memory(1536);
             read(disk, 1024, a, b);
@@ -134,7 +155,7 @@ class RawFileTest {
     @Test
     void manyInFlight_distinctBlocks_allLand() throws IOException {
         Path path = file(SIZE);
-        try (RawFile disk = RawFile.open(path, false)) {
+        try (ImageBackend disk = open(path, false)) {
             List<Outcome> outcomes = new ArrayList<>();
             for (int i = 0; i < SIZE / 512; i++) {
                 MemorySegment block = memory(512).fill((byte) i);
@@ -154,7 +175,7 @@ class RawFileTest {
     void writeZeroes_unevenRange_zeroesExactlyIt() throws IOException {
         Path path = file(256 * 1024);
         byte[] expected = Files.readAllBytes(path);
-        try (RawFile disk = RawFile.open(path, false)) {
+        try (ImageBackend disk = open(path, false)) {
             assertThat(run(disk, c -> BlockIo.writeZeroes(1024, 200 * 1024, c))).isEmpty();
         }
         Arrays.fill(expected, 1024, 201 * 1024, (byte) 0);
@@ -165,7 +186,7 @@ class RawFileTest {
     void submit_readOnlyOrBeyondTheEnd_isAnError() throws IOException {
         Path path = file(SIZE);
         MemorySegment[] block = {memory(512)};
-        try (RawFile disk = RawFile.open(path, true)) {
+        try (ImageBackend disk = open(path, true)) {
             assertThat(run(disk, c -> BlockIo.write(0, block, c)).orElseThrow())
                     .hasMessageContaining("read-only");
             assertThat(run(disk, c -> BlockIo.writeZeroes(0, 512, c)).orElseThrow())
@@ -181,7 +202,7 @@ class RawFileTest {
     @Test
     void read_fileHasShrunk_isAnErrorNotAnEnd() throws IOException {
         Path path = file(SIZE);
-        try (RawFile disk = RawFile.open(path, false)) {
+        try (ImageBackend disk = open(path, false)) {
             try (FileChannel other = FileChannel.open(path, StandardOpenOption.WRITE)) {
                 other.truncate(1000);
             }
@@ -197,7 +218,7 @@ class RawFileTest {
     void read_fileWasRemoved_goesOn() throws IOException {
         Path path = file(SIZE);
         byte[] expected = Arrays.copyOf(Files.readAllBytes(path), 512);
-        try (RawFile disk = RawFile.open(path, false)) {
+        try (ImageBackend disk = open(path, false)) {
             Files.delete(path);
             MemorySegment block = memory(512);
             read(disk, 0, block);
@@ -207,14 +228,14 @@ class RawFileTest {
 
     @Test
     void submit_afterClose_completesWithAnError() throws IOException {
-        RawFile disk = RawFile.open(file(SIZE), false);
+        ImageBackend disk = open(file(SIZE), false);
         disk.close();
         assertThat(run(disk, BlockIo::flush).orElseThrow()).hasMessageContaining("is closed");
     }
 
     @Test
     void submit_bufferFreed_completesWithAnError() throws IOException {
-        try (RawFile disk = RawFile.open(file(SIZE), false)) {
+        try (ImageBackend disk = open(file(SIZE), false)) {
             MemorySegment[] freed = new MemorySegment[1];
             try (Arena arena = Arena.ofShared()) {
                 freed[0] = arena.allocate(512);
@@ -227,7 +248,7 @@ class RawFileTest {
     void id_oddFileName_isPrintableAndShort() throws IOException {
         Path path = folder.resolve("a disk with a very long name.img");
         Files.write(path, new byte[512]);
-        try (RawFile disk = RawFile.open(path, true)) {
+        try (ImageBackend disk = open(path, true)) {
             assertThat(disk.id()).isEqualTo("a_disk_with_a_very_l");
         }
     }

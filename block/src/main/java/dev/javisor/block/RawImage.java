@@ -1,0 +1,114 @@
+package dev.javisor.block;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * A disk whose bytes are those of a storage. If that is no multiple of 512, the rest of the last
+ * block reads as zeroes, and writing it makes the file longer.
+ */
+public final class RawImage implements DiskImage {
+    /** Bytes. */
+    public static final int BLOCK_BYTES = 512;
+
+    private static final MemorySegment ZEROES =
+            MemorySegment.ofBuffer(java.nio.ByteBuffer.allocateDirect(1 << 16)).asReadOnly();
+
+    private final Storage storage;
+    private volatile long sizeBytes;
+
+    /**
+     * @param storage closed with this image
+     */
+    public RawImage(Storage storage) {
+        this.storage = storage;
+        sizeBytes = whole(storage.sizeBytes());
+    }
+
+    private static long whole(long bytes) {
+        return (bytes + BLOCK_BYTES - 1) & -BLOCK_BYTES;
+    }
+
+    @Override
+    public DiskFormat format() {
+        return DiskFormat.RAW;
+    }
+
+    @Override
+    public String name() {
+        return storage.name();
+    }
+
+    @Override
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    @Override
+    public boolean isReadOnly() {
+        return storage.isReadOnly();
+    }
+
+    @Override
+    public Optional<DiskImage> backing() {
+        return Optional.empty();
+    }
+
+    @Override
+    public void read(long offset, IoBuffers into) {
+        if (offset + into.sizeBytes() > whole(storage.sizeBytes())) {
+            throw new BlockException(
+                    "disk %s: the file has become shorter than the disk".formatted(name()));
+        }
+        into.readFrom(storage, offset, 0, into.sizeBytes());
+    }
+
+    @Override
+    public void write(long offset, IoBuffers from) {
+        from.writeTo(storage, offset, 0, from.sizeBytes());
+    }
+
+    @Override
+    public void writeZeroes(long offset, long sizeBytes) {
+        zero(storage, offset, sizeBytes);
+    }
+
+    /** Writes zeroes to a storage. */
+    public static void zero(Storage storage, long offset, long sizeBytes) {
+        for (long done = 0; done < sizeBytes; ) {
+            long n = Math.min(ZEROES.byteSize(), sizeBytes - done);
+            storage.write(offset + done, ZEROES.asSlice(0, n));
+            done += n;
+        }
+    }
+
+    /** Does nothing: the platform has no call to punch a hole into a file. */
+    @Override
+    public void discard(long offset, long sizeBytes) {}
+
+    @Override
+    public void flush() {
+        storage.flush();
+    }
+
+    @Override
+    public void resize(long sizeBytes) {
+        storage.resize(sizeBytes);
+        this.sizeBytes = whole(sizeBytes);
+    }
+
+    @Override
+    public Extent extent(long offset, long maxBytes) {
+        return new Extent(offset, Math.min(maxBytes, sizeBytes - offset), Extent.Kind.DATA, offset);
+    }
+
+    @Override
+    public void close() {
+        storage.close();
+    }
+
+    @Override
+    public String toString() {
+        return "RawImage[%s, %d bytes]".formatted(name(), sizeBytes);
+    }
+}
