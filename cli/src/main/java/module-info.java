@@ -4,6 +4,7 @@ module dev.javisor.cli {
     requires dev.javisor.base;
     requires dev.javisor.block;
     requires dev.javisor.guestkit;
+    requires dev.javisor.hypervisor;
     requires dev.javisor.vmm;
     requires info.picocli;
     requires me.tongfei.progressbar;

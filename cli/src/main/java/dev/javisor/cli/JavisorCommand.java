@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  javisor run                 a Linux guest's shell in this terminal",
             "  javisor run -- uname -a     one command in a guest",
+            "  javisor doctor              what guests would run on here, and how fast",
             "  javisor help run            all that 'run' can do"
         })
 final class JavisorCommand implements Runnable {

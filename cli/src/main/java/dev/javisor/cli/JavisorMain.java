@@ -4,18 +4,18 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.cli.image.ImageCommand;
 import dev.javisor.cli.image.ImageConsole;
 import dev.javisor.cli.image.UncheckableException;
-
-import picocli.CommandLine;
-
+import dev.javisor.vmm.AcceleratorReport;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import picocli.CommandLine;
 
 /** The program {@code javisor}. Wires everything, and turns every failure into one line. */
 public final class JavisorMain {
@@ -40,6 +40,11 @@ public final class JavisorMain {
                 new CommandLine(new JavisorCommand())
                         .addSubcommand(run)
                         .addSubcommand(image)
+                        .addSubcommand(
+                                new DoctorCommand(
+                                        new HostRoot(Path.of("/")),
+                                        AcceleratorReport::kvm,
+                                        AcceleratorReport::soft))
                         .addSubcommand(new VersionCommand())
                         .addSubcommand(new CompletionCommand())
                         .addSubcommand(new CommandLine.HelpCommand());

@@ -31,7 +31,7 @@ final class Launch {
     /** The exit code. */
     int run(RunSettings settings) throws InterruptedException {
         settings.checked(hostMemoryBytes());
-        Tracing.start(settings.trace());
+        Tracing.start(settings.trace(), settings.verbose(), settings.command().isEmpty());
         String commandLine = settings.commandLine();
         GuestOverlay overlay = new GuestOverlay();
         if (!settings.command().isEmpty()) {

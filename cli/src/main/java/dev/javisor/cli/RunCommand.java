@@ -59,7 +59,8 @@ final class RunCommand implements Callable<Integer> {
             defaultValue = "auto",
             description =
                     "What runs the guest's CPUs: kvm is Linux's, soft is our own, in Java, and"
-                            + " works everywhere; auto takes the best there is. Default: auto")
+                            + " works everywhere; auto takes kvm where it executes guests natively,"
+                            + " which is measured at the start, else soft. Default: auto")
     private Accelerator accelerator = Accelerator.AUTO;
 
     @Option(

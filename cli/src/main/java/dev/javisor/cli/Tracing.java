@@ -8,18 +8,23 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 
 /**
- * Sends what the modules log to standard error, one line each: warnings always, and for the
- * categories of {@code --trace} everything. A category is the logger {@code dev.javisor.CATEGORY}.
+ * Sends what the modules log to standard error, one line each: warnings always, why an accelerator
+ * was chosen in interactive sessions and with {@code -v}, and for the categories of {@code --trace}
+ * everything. A category is the logger {@code dev.javisor.CATEGORY}.
  */
 final class Tracing {
     /** Loggers are forgotten unless somebody holds them. */
     private static final Logger ROOT = Logger.getLogger("dev.javisor");
 
+    private static final Logger ACCELERATOR = Logger.getLogger("dev.javisor.accelerator");
+
     private Tracing() {}
 
-    static void start(Set<TraceCategory> categories) {
+    static void start(Set<TraceCategory> categories, boolean verbose, boolean interactive) {
         ROOT.setUseParentHandlers(false);
         ROOT.setLevel(Level.WARNING);
+        // A command's standard error is its own: there only who asks is told.
+        ACCELERATOR.setLevel(verbose ? Level.ALL : interactive ? Level.INFO : Level.WARNING);
         for (var handler : ROOT.getHandlers()) {
             ROOT.removeHandler(handler);
         }

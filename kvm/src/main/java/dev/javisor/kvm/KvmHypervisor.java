@@ -11,6 +11,8 @@ import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.linux.Errno;
 import dev.javisor.linux.LinuxException;
 import dev.javisor.linux.SystemCalls;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /** Linux's KVM. */
 public final class KvmHypervisor implements Hypervisor {
@@ -58,6 +60,25 @@ public final class KvmHypervisor implements Hypervisor {
                     String.valueOf(e.getMessage()),
                     "use a newer kernel, " + USE_SOFTWARE);
         }
+    }
+
+    /**
+     * Extensions that are made use of where they are there, by the name of their KVM_CAP constant;
+     * 0 for what is not there. Empty where the device cannot be opened or lacks what is needed.
+     */
+    public SortedMap<String, Integer> capabilities() {
+        SortedMap<String, Integer> all = new TreeMap<>();
+        if (!System.getProperty("os.name", "").equals("Linux")) {
+            return all;
+        }
+        try (KvmDevice device = KvmDevice.open(system)) {
+            for (Capability capability : Capability.values()) {
+                all.put(capability.name(), device.value(capability));
+            }
+        } catch (LinuxException | HypervisorException e) {
+            return new TreeMap<>();
+        }
+        return all;
     }
 
     /** Another hypervisor that holds the processor shows only when a VM is made. */

@@ -5,20 +5,53 @@ import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.kvm.KvmHypervisor;
 import dev.javisor.softcpu.SoftHypervisor;
 import dev.javisor.softcpu.Translation;
+import java.lang.System.Logger.Level;
+import java.util.Optional;
 
 /** Chooses what runs the guest's code. */
 final class Accelerators {
+    private static final System.Logger LOG = System.getLogger("dev.javisor.accelerator");
+
     private Accelerators() {}
+
+    /**
+     * What was chosen.
+     *
+     * @param note why it is not the one that a person might expect
+     */
+    record Selected(Hypervisor hypervisor, Optional<String> note) {}
 
     /**
      * @throws VmException if it cannot run here
      */
     static Hypervisor select(Accelerator wanted, TranslationMode translation) {
-        Hypervisor hypervisor =
-                switch (wanted) {
-                    case KVM -> new KvmHypervisor();
-                    case SOFT, AUTO -> new SoftHypervisor(of(translation));
-                };
+        return choose(wanted, translation).hypervisor();
+    }
+
+    /** As {@link #select}, and why. */
+    static Selected choose(Accelerator wanted, TranslationMode translation) {
+        return switch (wanted) {
+            case KVM -> new Selected(checked(new KvmHypervisor()), Optional.empty());
+            case SOFT -> new Selected(soft(translation), Optional.empty());
+            case AUTO -> {
+                AcceleratorChoice choice = AcceleratorChoice.auto();
+                choice.why()
+                        .ifPresent(why ->
+                                LOG.log(choice.surprising() ? Level.INFO : Level.DEBUG, why));
+                Hypervisor hypervisor =
+                        choice.accelerator() == Accelerator.KVM
+                                ? new KvmHypervisor()
+                                : soft(translation);
+                yield new Selected(hypervisor, choice.why());
+            }
+        };
+    }
+
+    private static Hypervisor soft(TranslationMode translation) {
+        return checked(new SoftHypervisor(of(translation)));
+    }
+
+    private static Hypervisor checked(Hypervisor hypervisor) {
         return switch (hypervisor.probe()) {
             case Availability.Available _ -> hypervisor;
             case Availability.Unavailable unavailable ->

@@ -75,7 +75,11 @@ public final class Vm implements AutoCloseable {
      *     open
      */
     public static Vm create(VmSpec spec, VmConsole console) {
-        return new Vm(spec, console, Accelerators.select(spec.accelerator(), spec.translation()));
+        Accelerators.Selected selected =
+                Accelerators.choose(spec.accelerator(), spec.translation());
+        Vm vm = new Vm(spec, console, selected.hypervisor());
+        selected.note().ifPresent(vm.notes::add);
+        return vm;
     }
 
     /** As {@link #create(VmSpec, VmConsole)}, on a given accelerator. */
