@@ -6,7 +6,8 @@ import java.util.List;
 
 /** {@code bench [NAME [RUNS]]}: lists the benchmarks, or runs one. */
 public final class BenchMain {
-    private static final List<Benchmark> ALL = List.of(new BootBenchmark(), new CpuBenchmark());
+    private static final List<Benchmark> ALL =
+            List.of(new BootBenchmark(), new CpuBenchmark(), new KvmBenchmark());
     private static final int DEFAULT_RUNS = 5;
     private static final int USAGE = 64;
 

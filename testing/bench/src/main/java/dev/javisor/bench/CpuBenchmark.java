@@ -1,8 +1,6 @@
 package dev.javisor.bench;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -190,7 +188,7 @@ final class CpuBenchmark implements Benchmark {
     private static Path buildGuest(Setting setting) throws IOException, InterruptedException {
         Path sources = setting.root().resolve("testing/bench/guest");
         Path guest = setting.output().resolve("cpu.elf");
-        gcc(
+        Compiler.gcc(
                 List.of(
                         "-O2",
                         "-fno-tree-vectorize",
@@ -217,7 +215,7 @@ final class CpuBenchmark implements Benchmark {
     private static Path buildNative(Setting setting) throws IOException, InterruptedException {
         Path sources = setting.root().resolve("testing/bench/guest");
         Path program = setting.output().resolve("cpu-native");
-        gcc(
+        Compiler.gcc(
                 List.of(
                         "-O2",
                         "-fno-tree-vectorize",
@@ -226,21 +224,5 @@ final class CpuBenchmark implements Benchmark {
                         sources.resolve("native.c").toString(),
                         sources.resolve("kernels.c").toString()));
         return program;
-    }
-
-    private static void gcc(List<String> arguments) throws IOException, InterruptedException {
-        Files.createDirectories(Path.of(arguments.get(arguments.indexOf("-o") + 1)).getParent());
-        List<String> command = new ArrayList<>(List.of("gcc"));
-        command.addAll(arguments);
-        Process process;
-        try {
-            process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        } catch (IOException e) {
-            throw new IOException("gcc is not installed; on Debian: apt-get install gcc", e);
-        }
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        if (process.waitFor() != 0) {
-            throw new IOException("gcc failed:\n" + output);
-        }
     }
 }

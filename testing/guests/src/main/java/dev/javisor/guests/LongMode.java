@@ -57,7 +57,7 @@ public final class LongMode {
 
     private final GuestMemory memory;
 
-    LongMode(GuestMemory memory) {
+    public LongMode(GuestMemory memory) {
         this.memory = memory;
         tables();
         descriptors();
