@@ -4,6 +4,7 @@ module dev.javisor.mainlinekvm {
     requires dev.javisor.base;
     requires dev.javisor.guests;
     requires dev.javisor.hypervisor;
+    requires dev.javisor.kvm;
     requires dev.javisor.softcpu;
     requires dev.javisor.vmm;
     requires static org.jspecify;

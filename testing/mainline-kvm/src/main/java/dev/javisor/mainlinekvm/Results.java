@@ -9,8 +9,8 @@ import java.util.Base64;
 /**
  * Tells the host how the cases went: lines on standard output that begin with {@value #MARK}. What
  * follows is {@code plan SUITE CASE} for every case, then for each {@code start SUITE CASE} and
- * {@code pass SUITE CASE MILLIS} or {@code fail SUITE CASE MILLIS BASE64}, and {@code end} at last.
- * Anything else on the console is log.
+ * {@code pass SUITE CASE MILLIS}, {@code fail SUITE CASE MILLIS BASE64} or {@code skip SUITE CASE
+ * MILLIS BASE64}, and {@code end} at last. Anything else on the console is log.
  */
 final class Results {
     static final String MARK = "@rig ";
@@ -36,9 +36,15 @@ final class Results {
     void fail(String suite, String testCase, long millis, Throwable cause) {
         StringWriter trace = new StringWriter();
         cause.printStackTrace(new PrintWriter(trace));
-        byte[] bytes = trace.toString().getBytes(StandardCharsets.UTF_8);
-        String text = Base64.getEncoder().encodeToString(bytes);
-        line("fail %s %s %d %s".formatted(suite, testCase, millis, text));
+        line("fail %s %s %d %s".formatted(suite, testCase, millis, base64(trace.toString())));
+    }
+
+    void skip(String suite, String testCase, long millis, String reason) {
+        line("skip %s %s %d %s".formatted(suite, testCase, millis, base64(reason)));
+    }
+
+    private static String base64(String text) {
+        return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
     }
 
     void end() {

@@ -9,6 +9,7 @@ import dev.javisor.mainlinekvm.RigReport.Failed;
 import dev.javisor.mainlinekvm.RigReport.Outcome;
 import dev.javisor.mainlinekvm.RigReport.Passed;
 import dev.javisor.mainlinekvm.RigReport.Planned;
+import dev.javisor.mainlinekvm.RigReport.Skipped;
 import dev.javisor.mainlinekvm.RigReport.Started;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.TestFactory;
 
@@ -66,6 +68,7 @@ class MainlineKvmIT {
     private static void verdict(Outcome outcome, Path log) throws IOException {
         switch (outcome) {
             case Passed _ -> {}
+            case Skipped skipped -> Assumptions.abort(skipped.reason());
             case Failed failed -> throw new AssertionError("inside: " + failed.trace());
             case Planned _ -> throw new AssertionError("never begun");
             case Started _ -> throw new AssertionError("never ended; the console: " + tail(log));

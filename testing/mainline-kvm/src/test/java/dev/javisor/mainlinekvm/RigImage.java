@@ -7,6 +7,9 @@ import dev.javisor.guestkit.Progress;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.lang.module.Configuration;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ResolvedModule;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +18,7 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -31,10 +35,6 @@ final class RigImage {
     private static final List<String> KVM_MODULES = List.of("irqbypass", "kvm", "kvm_amd");
     private static final String MAIN = "dev.javisor.mainlinekvm/dev.javisor.mainlinekvm.InsideMain";
 
-    /** Of the runtime; what our modules and these need comes along. */
-    private static final String JDK_MODULES =
-            "java.logging,java.management,jdk.management,jdk.unsupported";
-
     /**
      * In training and inside alike, from the directory {@code /rig}. A short life on a slow
      * machine: the second compiler would never earn back what it costs.
@@ -46,7 +46,7 @@ final class RigImage {
                     "-XX:-UsePerfData",
                     "-XX:+UseCompactObjectHeaders",
                     "-Xmx256m",
-                    "--enable-native-access=dev.javisor.linux",
+                    "--enable-native-access=dev.javisor.linux,dev.javisor.kvm",
                     "--illegal-native-access=deny",
                     "-p",
                     "app");
@@ -88,7 +88,8 @@ final class RigImage {
     private void linkJava() throws IOException, InterruptedException {
         Path java = root.resolve("java");
         Path stamp = work.resolve("java.version");
-        String version = System.getProperty("java.vm.version") + ' ' + JDK_MODULES;
+        String modules = jdkModules();
+        String version = System.getProperty("java.vm.version") + ' ' + modules;
         if (Files.exists(stamp) && Files.readString(stamp).equals(version)) {
             return;
         }
@@ -97,13 +98,26 @@ final class RigImage {
                 work,
                 Path.of(System.getProperty("java.home"), "bin", "jlink").toString(),
                 "--add-modules",
-                JDK_MODULES,
+                modules,
                 "--strip-debug",
                 "--no-header-files",
                 "--no-man-pages",
                 "--output",
                 java.toString());
         Files.writeString(stamp, version);
+    }
+
+    /** What our modules need of the JDK, with commas. */
+    private String jdkModules() {
+        ModuleFinder system = ModuleFinder.ofSystem();
+        return Configuration.empty()
+                .resolve(ModuleFinder.of(runtime), system, Set.of(MAIN.split("/")[0]))
+                .modules()
+                .stream()
+                .map(ResolvedModule::name)
+                .filter(name -> system.find(name).isPresent())
+                .sorted()
+                .collect(Collectors.joining(","));
     }
 
     private void copyJars() throws IOException {

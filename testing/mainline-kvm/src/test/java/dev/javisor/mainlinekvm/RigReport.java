@@ -25,6 +25,9 @@ final class RigReport {
      */
     record Failed(long millis, String trace) implements Outcome {}
 
+    /** It cannot tell anything here. */
+    record Skipped(String reason) implements Outcome {}
+
     private final Map<String, Map<String, Outcome>> suites = new LinkedHashMap<>();
     private boolean ended;
 
@@ -39,18 +42,16 @@ final class RigReport {
             case "plan" -> put(fields, new Planned());
             case "start" -> put(fields, new Started());
             case "pass" -> put(fields, new Passed(Long.parseLong(fields[3])));
-            case "fail" ->
-                    put(
-                            fields,
-                            new Failed(
-                                    Long.parseLong(fields[3]),
-                                    new String(
-                                            Base64.getDecoder().decode(fields[4]),
-                                            StandardCharsets.UTF_8)));
+            case "fail" -> put(fields, new Failed(Long.parseLong(fields[3]), text(fields[4])));
+            case "skip" -> put(fields, new Skipped(text(fields[4])));
             case "end" -> ended = true;
             default -> throw new IllegalStateException("unknown line of results: " + line);
         }
         return true;
+    }
+
+    private static String text(String base64) {
+        return new String(Base64.getDecoder().decode(base64), StandardCharsets.UTF_8);
     }
 
     private void put(String[] fields, Outcome outcome) {

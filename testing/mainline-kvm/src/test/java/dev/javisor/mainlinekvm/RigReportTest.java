@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.javisor.mainlinekvm.RigReport.Failed;
 import dev.javisor.mainlinekvm.RigReport.Passed;
 import dev.javisor.mainlinekvm.RigReport.Planned;
+import dev.javisor.mainlinekvm.RigReport.Skipped;
 import dev.javisor.mainlinekvm.RigReport.Started;
 import dev.javisor.mainlinekvm.Suite.TestCase;
 import java.io.ByteArrayOutputStream;
@@ -12,6 +13,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** What is told inside arrives outside. */
@@ -24,6 +26,10 @@ class RigReportTest {
         RigReport report = new RigReport();
         console.toString(StandardCharsets.UTF_8).lines().forEach(report::line);
         return report;
+    }
+
+    private static Map<String, RigReport.Outcome> cases(RigReport report, String suite) {
+        return Objects.requireNonNull(report.suites().get(suite));
     }
 
     private static Suite suite() {
@@ -44,18 +50,53 @@ class RigReportTest {
         assertThat(InsideMain.run(List.of(suite()), results, List.of())).isEqualTo(1);
         RigReport report = read();
         assertThat(report.ended()).isTrue();
-        Map<String, RigReport.Outcome> cases = report.suites().get("things");
+        Map<String, RigReport.Outcome> cases = cases(report, "things");
         assertThat(cases).containsOnlyKeys("fine", "broken", "after");
         assertThat(cases.get("fine")).isInstanceOf(Passed.class);
         assertThat(cases.get("after")).isInstanceOf(Passed.class);
-        assertThat(((Failed) cases.get("broken")).trace())
-                .startsWith("java.lang.IllegalStateException: größer als\n3");
+        assertThat(cases.get("broken"))
+                .isInstanceOfSatisfying(
+                        Failed.class,
+                        failed ->
+                                assertThat(failed.trace())
+                                        .startsWith(
+                                                "java.lang.IllegalStateException: größer als\n3"));
+    }
+
+    @Test
+    void run_skippedCase_isNoFailureAndSaysWhy() {
+        Suite suite =
+                new Suite(
+                        "s",
+                        List.of(
+                                new TestCase(
+                                        "a",
+                                        () -> {
+                                            throw new SkippedException("no such thing here");
+                                        })));
+        assertThat(InsideMain.run(List.of(suite), results, List.of())).isZero();
+        assertThat(cases(read(), "s")).containsEntry("a", new Skipped("no such thing here"));
+    }
+
+    @Test
+    void flaw_sameCaseOtherSymptom_isAFailure() {
+        String name = "page-fault-error-codes";
+        assertThat(
+                        EmulatorFlaw.shownBy(
+                                name, new RuntimeException("reserved bit: error code: 0x8, x")))
+                .isPresent();
+        assertThat(EmulatorFlaw.shownBy(name, new RuntimeException("write: error code: 0x8, x")))
+                .isEmpty();
+        assertThat(
+                        EmulatorFlaw.shownBy(
+                                "other", new RuntimeException("reserved bit: error code: 0x8,")))
+                .isEmpty();
     }
 
     @Test
     void run_withParts_onlyWhatHasOneInItsName() {
         assertThat(InsideMain.run(List.of(suite()), results, List.of("s/af", "fin"))).isZero();
-        assertThat(read().suites().get("things")).containsOnlyKeys("fine", "after");
+        assertThat(cases(read(), "things")).containsOnlyKeys("fine", "after");
     }
 
     @Test
@@ -65,7 +106,7 @@ class RigReportTest {
         results.start("s", "a");
         RigReport report = read();
         assertThat(report.ended()).isFalse();
-        assertThat(report.suites().get("s"))
+        assertThat(cases(report, "s"))
                 .containsEntry("a", new Started())
                 .containsEntry("b", new Planned());
     }
@@ -75,6 +116,6 @@ class RigReportTest {
         RigReport report = new RigReport();
         assertThat(report.line("[  3.14] kvm: nested@rig pass s a 12\r")).isTrue();
         assertThat(report.line("[  3.14] kvm: hello")).isFalse();
-        assertThat(report.suites().get("s")).containsEntry("a", new Passed(12));
+        assertThat(cases(report, "s")).containsEntry("a", new Passed(12));
     }
 }
