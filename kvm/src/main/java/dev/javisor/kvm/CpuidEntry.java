@@ -1,5 +1,6 @@
 package dev.javisor.kvm;
 
+import dev.javisor.hypervisor.CpuFeature.Register;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -14,6 +15,15 @@ import java.util.List;
 record CpuidEntry(int leaf, int subleaf, boolean significant, int eax, int ebx, int ecx, int edx) {
     private static final int HEADER_BYTES = 8;
     private static final int ENTRY_BYTES = 40;
+
+    int register(Register register) {
+        return switch (register) {
+            case EAX -> eax;
+            case EBX -> ebx;
+            case ECX -> ecx;
+            case EDX -> edx;
+        };
+    }
 
     /** struct kvm_cpuid2 with room for {@code entries}. */
     static MemorySegment table(SegmentAllocator arena, int entries) {

@@ -64,7 +64,11 @@ final class KvmVirtualMachine implements VirtualMachine {
                 new VirtualMachineConfig(
                         config.name(), config.maxVcpus(), config.model(), clock.tscHz());
         this.msrs = new MsrList(device.msrIndices());
-        this.cpuid = new GuestCpuid(this.config, device);
+        this.cpuid =
+                new GuestCpuid(
+                        this.config,
+                        device.supportedCpuid(),
+                        device.has(Capability.TSC_DEADLINE_TIMER));
         this.routes = new GsiRoutes(calls);
         MemorySlots slots = new MemorySlots(calls, memory);
         cleanup.add(slots::unmap);

@@ -1,5 +1,7 @@
 package dev.javisor.softcpu.core;
 
+import dev.javisor.hypervisor.CpuIdentity;
+
 /**
  * Paging (SDM 3A chapter 4): none, 32-bit, PAE, 4-level, 5-level. Walks the tables in guest RAM,
  * checks rights, sets accessed and dirty bits atomically, raises #PF with its error code. The
@@ -11,7 +13,7 @@ public final class PageWalker {
     public static final int FETCH = 2;
 
     /** MAXPHYADDR: physical addresses have this many bits; CPUID leaf 0x80000008 says the same. */
-    public static final int PHYSICAL_BITS = 40;
+    public static final int PHYSICAL_BITS = CpuIdentity.PHYSICAL_BITS;
 
     private static final long ADDRESS_MASK = ((1L << PHYSICAL_BITS) - 1) & ~0xFFFL;
     private static final long RESERVED_ADDRESS = ((1L << 52) - 1) & ~((1L << PHYSICAL_BITS) - 1);

@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.sys;
 
 import dev.javisor.hypervisor.AssistedVcpu;
+import dev.javisor.hypervisor.CpuFeature;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.DeclinedAccess;
 import dev.javisor.softcpu.core.Mmu;
@@ -54,13 +55,13 @@ public final class AssistPlatform implements Platform, Mmu.ApicPage {
         long c = value[2];
         vcpu.cpuid(7, 0, value);
         long bits = CR4_ALWAYS;
-        bits |= (c & Feature.PCID.mask()) != 0 ? Cpu.CR4_PCIDE : 0;
-        bits |= (c & Feature.XSAVE.mask()) != 0 ? Cpu.CR4_OSXSAVE : 0;
-        bits |= (value[1] & Feature.FSGSBASE.mask()) != 0 ? Cpu.CR4_FSGSBASE : 0;
-        bits |= (value[1] & Feature.SMEP.mask()) != 0 ? Cpu.CR4_SMEP : 0;
-        bits |= (value[1] & Feature.SMAP.mask()) != 0 ? Cpu.CR4_SMAP : 0;
-        bits |= (value[2] & Feature.UMIP.mask()) != 0 ? Cpu.CR4_UMIP : 0;
-        bits |= (value[2] & Feature.LA57.mask()) != 0 ? Cpu.CR4_LA57 : 0;
+        bits |= (c & CpuFeature.PCID.mask()) != 0 ? Cpu.CR4_PCIDE : 0;
+        bits |= (c & CpuFeature.XSAVE.mask()) != 0 ? Cpu.CR4_OSXSAVE : 0;
+        bits |= (value[1] & CpuFeature.FSGSBASE.mask()) != 0 ? Cpu.CR4_FSGSBASE : 0;
+        bits |= (value[1] & CpuFeature.SMEP.mask()) != 0 ? Cpu.CR4_SMEP : 0;
+        bits |= (value[1] & CpuFeature.SMAP.mask()) != 0 ? Cpu.CR4_SMAP : 0;
+        bits |= (value[2] & CpuFeature.UMIP.mask()) != 0 ? Cpu.CR4_UMIP : 0;
+        bits |= (value[2] & CpuFeature.LA57.mask()) != 0 ? Cpu.CR4_LA57 : 0;
         return bits;
     }
 

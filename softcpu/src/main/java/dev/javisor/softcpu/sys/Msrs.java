@@ -1,5 +1,6 @@
 package dev.javisor.softcpu.sys;
 
+import dev.javisor.hypervisor.CpuFeature;
 import dev.javisor.softcpu.apic.LocalApic;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestFault;
@@ -179,7 +180,7 @@ public final class Msrs {
             case MTRR_CAP -> MTRR_CAPABILITIES;
             case PLATFORM_ID, UCODE_REV, MCG_CAP -> 0;
             default -> {
-                if (index >= X2APIC_FIRST && index <= X2APIC_LAST && cpuid.has(Feature.X2APIC)) {
+                if (index >= X2APIC_FIRST && index <= X2APIC_LAST && cpuid.has(CpuFeature.X2APIC)) {
                     yield apic.readMsr(index);
                 }
                 int at = storedIndex(index);
@@ -222,7 +223,7 @@ public final class Msrs {
             }
             case MTRR_CAP, PLATFORM_ID, MCG_CAP -> throw cpu.gp0();
             default -> {
-                if (index >= X2APIC_FIRST && index <= X2APIC_LAST && cpuid.has(Feature.X2APIC)) {
+                if (index >= X2APIC_FIRST && index <= X2APIC_LAST && cpuid.has(CpuFeature.X2APIC)) {
                     apic.writeMsr(index, value);
                 } else {
                     writeStored(index, value);

@@ -1,10 +1,10 @@
-package dev.javisor.softcpu.sys;
+package dev.javisor.hypervisor;
 
 /**
- * Processor features that this CPU executes, by the CPUID bit that reports them (SDM 2A "CPUID",
- * AMD APM 3 appendix E). What is not here is not executed and never reported.
+ * Processor features that guests of named CPU models can have, by the CPUID bit that reports them
+ * (SDM 2A "CPUID", AMD APM 3 appendix E). The software CPU executes exactly these.
  */
-public enum Feature {
+public enum CpuFeature {
     FPU(1, Register.EDX, 0),
     VME(1, Register.EDX, 1),
     DE(1, Register.EDX, 2),
@@ -98,7 +98,7 @@ public enum Feature {
     TSA_L1_NO(0x80000021, Register.ECX, 2);
 
     /** Which result register holds the bit, in the order of CPUID's results. */
-    enum Register {
+    public enum Register {
         EAX,
         EBX,
         ECX,
@@ -109,21 +109,22 @@ public enum Feature {
     private final Register register;
     private final int bit;
 
-    Feature(int leaf, Register register, int bit) {
+    CpuFeature(int leaf, Register register, int bit) {
         this.leaf = leaf;
         this.register = register;
         this.bit = bit;
     }
 
-    int leaf() {
+    /** The CPUID leaf; sub-leaf 0, but 1 for leaf 0xD. */
+    public int leaf() {
         return leaf;
     }
 
-    Register register() {
+    public Register register() {
         return register;
     }
 
-    int mask() {
+    public int mask() {
         return 1 << bit;
     }
 }
