@@ -68,6 +68,13 @@ final class DoorbellPoller implements AutoCloseable {
             this.event = event;
         }
 
+        boolean matches(Space space, long at, int sizeBytes, long value) {
+            return address.space() == space
+                    && address.address() == at
+                    && (address.sizeBytes() == 0 || address.sizeBytes() == sizeBytes)
+                    && (!address.matchData() || address.data() == value);
+        }
+
         synchronized void ring() {
             if (!unbound && event.drain() > 0) {
                 handler.ring();
@@ -119,6 +126,22 @@ final class DoorbellPoller implements AutoCloseable {
             event.close();
             throw e;
         }
+    }
+
+    /**
+     * For a write that did not go through KVM.
+     *
+     * @return whether it rang
+     */
+    boolean ring(Space space, long address, int sizeBytes, long value) {
+        boolean rung = false;
+        for (Bell bell : bells.values()) {
+            if (bell.matches(space, address, sizeBytes, value)) {
+                bell.event.signal();
+                rung = true;
+            }
+        }
+        return rung;
     }
 
     private void assign(DoorbellAddress address, EventFd event, int extraFlags) {

@@ -9,14 +9,16 @@ import org.jspecify.annotations.Nullable;
 final class ExitHandler {
     private final RunPage run;
     private final VcpuState state;
+    private final Assistance assistance;
 
     /** Whether KVM still has to finish the instruction whose access was served. */
     private boolean incomplete;
 
     private String detail = "";
 
-    ExitHandler(RunPage run, VcpuState state) {
+    ExitHandler(RunPage run, VcpuState state, Assistance assistance) {
         this.run = run;
+        this.assistance = assistance;
         this.state = state;
     }
 
@@ -69,12 +71,33 @@ final class ExitHandler {
                         ? ExitReason.SHUTDOWN
                         : ExitReason.FAULT;
             }
+            case KvmAbi.EXIT_INTERNAL_ERROR -> {
+                return internalError(bus);
+            }
             default -> {
                 detail = describe(reason);
                 return ExitReason.FAULT;
             }
         }
         return null;
+    }
+
+    private @Nullable ExitReason internalError(VcpuBus bus) {
+        String why = "";
+        if (run.int32(RunLayout.SUBERROR) == KvmAbi.INTERNAL_ERROR_EMULATION) {
+            switch (assistance.assist(bus)) {
+                case EXECUTED -> {
+                    return null;
+                }
+                case SHUTDOWN -> {
+                    detail = "triple fault";
+                    return ExitReason.SHUTDOWN;
+                }
+                case DECLINED -> why = "; assistant: " + assistance.detail();
+            }
+        }
+        detail = describe(KvmAbi.EXIT_INTERNAL_ERROR) + why;
+        return ExitReason.FAULT;
     }
 
     private void io(VcpuBus bus) {

@@ -55,7 +55,7 @@ final class ExternalInterrupts {
         requestWindow(0);
         int vector = bus.acknowledgeExternalInterrupt();
         if (vector >= 0) {
-            state.injectInterrupt(vector & 0xFF);
+            state.events().injectInterrupt(vector & 0xFF);
         }
     }
 

@@ -9,6 +9,7 @@ import dev.javisor.hypervisor.VirtualMachineConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -21,6 +22,8 @@ import java.util.TreeSet;
  */
 final class GuestCpuid {
     private static final int KVM_FEATURES = 0x40000001;
+    private static final long APIC_ENABLE = 1 << 11;
+    private static final long CR4_OSXSAVE = 1 << 18;
 
     private static final int[] LEAVES = {
         0,
@@ -89,9 +92,16 @@ final class GuestCpuid {
     private final CpuIdentity identity;
 
     /**
+     * @param supported what KVM lists
+     * @param unstoppable what guests can execute even if KVM does not list it
+     * @param tscDeadline whether the local APIC's timer has that mode, which KVM tells elsewhere
      * @throws HypervisorException if the host cannot be the model that is asked for
      */
-    GuestCpuid(VirtualMachineConfig config, List<CpuidEntry> supported, boolean tscDeadline) {
+    GuestCpuid(
+            VirtualMachineConfig config,
+            List<CpuidEntry> supported,
+            Set<CpuFeature> unstoppable,
+            boolean tscDeadline) {
         this.supported = supported;
         this.config = config;
         Set<CpuFeature> features = EnumSet.noneOf(CpuFeature.class);
@@ -100,7 +110,9 @@ final class GuestCpuid {
             boolean has =
                     feature == CpuFeature.TSC_DEADLINE
                             ? tscDeadline
-                            : DESCRIPTIVE.contains(feature) || isSupported(feature);
+                            : DESCRIPTIVE.contains(feature)
+                                    || unstoppable.contains(feature)
+                                    || isSupported(feature);
             if (has) {
                 features.add(feature);
             } else if (DEMANDED.contains(feature) && config.model() != CpuModel.HOST) {
@@ -138,6 +150,31 @@ final class GuestCpuid {
             MemorySegment table = CpuidEntry.table(arena, own.size());
             CpuidEntry.write(table, own);
             vcpu.call("accept the CPU model", KvmAbi.SET_CPUID2, table);
+        }
+    }
+
+    /** What CPUID answers on a vCPU, as KVM would. */
+    void query(int id, long cr4, long xcr0, long apicBase, int leaf, int subleaf, long[] out) {
+        boolean apicEnabled = (apicBase & APIC_ENABLE) != 0;
+        if (config.model() != CpuModel.HOST) {
+            identity.query(id, cr4, xcr0, apicEnabled, leaf, subleaf, out);
+            if (leaf == KVM_FEATURES) {
+                out[0] &= word(KVM_FEATURES, 0, Register.EAX) & 0xFFFFFFFFL;
+            }
+            return;
+        }
+        Arrays.fill(out, 0, 4, 0);
+        for (CpuidEntry e : answers(id)) {
+            if (e.leaf() == leaf && (!e.significant() || e.subleaf() == subleaf)) {
+                out[0] = e.eax() & 0xFFFFFFFFL;
+                out[1] = e.ebx() & 0xFFFFFFFFL;
+                out[2] = e.ecx() & 0xFFFFFFFFL;
+                out[3] = e.edx() & 0xFFFFFFFFL;
+            }
+        }
+        if (leaf == 1) {
+            out[2] |= (cr4 & CR4_OSXSAVE) != 0 ? 1 << 27 : 0;
+            out[3] &= apicEnabled ? -1 : ~CpuFeature.APIC.mask();
         }
     }
 

@@ -6,6 +6,7 @@ import dev.javisor.hypervisor.Availability.Reason;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.HypervisorException;
+import dev.javisor.hypervisor.InstructionAssistant;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.linux.Errno;
@@ -13,22 +14,34 @@ import dev.javisor.linux.LinuxException;
 import dev.javisor.linux.SystemCalls;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** Linux's KVM. */
 public final class KvmHypervisor implements Hypervisor {
     private static final String USE_SOFTWARE = "or use the software CPU (--accel soft)";
 
     private final SystemCalls system;
+    private final InstructionAssistant.@Nullable Factory assistants;
 
+    /** Without help: an instruction that KVM cannot emulate ends the virtual machine. */
     public KvmHypervisor() {
-        this(SystemCalls.host());
+        this(SystemCalls.host(), null);
+    }
+
+    /**
+     * @param assistants execute what KVM cannot
+     */
+    public KvmHypervisor(InstructionAssistant.Factory assistants) {
+        this(SystemCalls.host(), assistants);
     }
 
     /**
      * @param system the kernel, or what plays it
+     * @param assistants execute what KVM cannot; null for none
      */
-    public KvmHypervisor(SystemCalls system) {
+    public KvmHypervisor(SystemCalls system, InstructionAssistant.@Nullable Factory assistants) {
         this.system = system;
+        this.assistants = assistants;
     }
 
     @Override
@@ -124,7 +137,7 @@ public final class KvmHypervisor implements Hypervisor {
     public VirtualMachine createVirtualMachine(
             VirtualMachineConfig config, GuestMemory memory, TimeSource time) {
         try {
-            return KvmVirtualMachine.create(system, config, memory);
+            return KvmVirtualMachine.create(system, config, memory, assistants);
         } catch (LinuxException e) {
             throw new HypervisorException("KVM: " + e.getMessage(), e);
         }

@@ -10,6 +10,7 @@ import dev.javisor.linux.SystemCalls;
 import dev.javisor.linux.SystemCalls.BoundIoctl;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
 /** One vCPU on KVM: its descriptor, its page, and the loop around KVM_RUN. */
@@ -22,6 +23,9 @@ final class KvmVcpu implements Vcpu {
 
     /** The NMI input was pulsed. */
     static final int REQUEST_NMI = 4;
+
+    /** Somebody must be alone for a moment. */
+    static final int REQUEST_STEP_ASIDE = 8;
 
     private static final VarHandle REQUESTS;
 
@@ -54,6 +58,11 @@ final class KvmVcpu implements Vcpu {
     private int runnerId;
     private boolean closed;
 
+    /** Around each KVM_RUN: see {@link Exclusion}. */
+    private volatile boolean inGuest;
+
+    private final Exclusion exclusion;
+    private final Assistance assistance;
     private String detail = "";
 
     private KvmVcpu(KvmVirtualMachine vm, int id, KvmCalls calls, RunPage run, Cleanup cleanup) {
@@ -68,7 +77,10 @@ final class KvmVcpu implements Vcpu {
         this.state = new VcpuState(vm, calls, id);
         cleanup.add(state::close);
         this.external = new ExternalInterrupts(run, state);
-        this.exits = new ExitHandler(run, state);
+        this.assistance = new Assistance(vm, vm.assistants(), new AssistView(vm, this, state));
+        cleanup.add(assistance::close);
+        this.exclusion = vm.exclusion();
+        this.exits = new ExitHandler(run, state, assistance);
     }
 
     /**
@@ -132,7 +144,7 @@ final class KvmVcpu implements Vcpu {
                 return ExitReason.KICKED;
             }
             external.prepare(vm.externalInterrupt(), bus, exits.isIncomplete());
-            int result = enterGuest.call();
+            int result = enter();
             if (result == 0) {
                 ExitReason reason = exits.handle(bus);
                 if (reason != null) {
@@ -147,14 +159,32 @@ final class KvmVcpu implements Vcpu {
         }
     }
 
+    /** KVM_RUN, unless somebody must be alone. */
+    private int enter() {
+        while (true) {
+            inGuest = true;
+            if (!exclusion.isWanted()) {
+                int result = enterGuest.call();
+                inGuest = false;
+                return result;
+            }
+            inGuest = false;
+            exclusion.await();
+        }
+    }
+
+    boolean isInGuest() {
+        return inGuest;
+    }
+
     /** Whether to return to the machine. */
     private boolean serveRequests() {
         if ((requests & REQUEST_NMI) != 0) {
             REQUESTS.getAndBitwiseAnd(this, ~REQUEST_NMI);
-            state.pulseNmi();
+            state.events().pulseNmi();
         }
         // The interrupt itself is looked at before each entry.
-        REQUESTS.getAndBitwiseAnd(this, ~REQUEST_EXTERNAL);
+        REQUESTS.getAndBitwiseAnd(this, ~(REQUEST_EXTERNAL | REQUEST_STEP_ASIDE));
         return (requests & REQUEST_KICK) != 0;
     }
 
@@ -241,6 +271,11 @@ final class KvmVcpu implements Vcpu {
     @Override
     public long instructions() {
         return -1;
+    }
+
+    @Override
+    public SortedMap<String, Long> assists() {
+        return assistance.counts();
     }
 
     @Override

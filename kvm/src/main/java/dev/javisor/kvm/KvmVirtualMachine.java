@@ -1,8 +1,10 @@
 package dev.javisor.kvm;
 
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.GuestMemory.Region;
 import dev.javisor.hypervisor.HypervisorException;
+import dev.javisor.hypervisor.InstructionAssistant;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
@@ -12,6 +14,7 @@ import dev.javisor.linux.SystemCalls;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +41,8 @@ final class KvmVirtualMachine implements VirtualMachine {
     private final GsiRoutes routes;
     private final DoorbellPoller doorbells;
     private final DirtyLog dirtyLog;
+    private final Exclusion exclusion = new Exclusion(this::vcpus);
+    private final InstructionAssistant.@Nullable Factory assistants;
     private final VirtualMachineConfig config;
     private final Cleanup cleanup;
     private final List<KvmVcpu> vcpus = new ArrayList<>();
@@ -54,7 +59,9 @@ final class KvmVirtualMachine implements VirtualMachine {
             KvmCalls calls,
             VirtualMachineConfig config,
             GuestMemory memory,
+            InstructionAssistant.@Nullable Factory assistants,
             Cleanup cleanup) {
+        this.assistants = assistants;
         this.device = device;
         this.calls = calls;
         this.memory = memory;
@@ -68,6 +75,7 @@ final class KvmVirtualMachine implements VirtualMachine {
                 new GuestCpuid(
                         this.config,
                         device.supportedCpuid(),
+                        HostProcessor.read(Path.of("/proc/cpuinfo")),
                         device.has(Capability.TSC_DEADLINE_TIMER));
         this.routes = new GsiRoutes(calls);
         MemorySlots slots = new MemorySlots(calls, memory);
@@ -85,7 +93,10 @@ final class KvmVirtualMachine implements VirtualMachine {
      * @throws LinuxException when the kernel refuses; nothing is left open
      */
     static KvmVirtualMachine create(
-            SystemCalls system, VirtualMachineConfig config, GuestMemory memory) {
+            SystemCalls system,
+            VirtualMachineConfig config,
+            GuestMemory memory,
+            InstructionAssistant.@Nullable Factory assistants) {
         Cleanup cleanup = new Cleanup();
         try {
             KickSignal.install(system);
@@ -99,15 +110,23 @@ final class KvmVirtualMachine implements VirtualMachine {
             OwnedFd fd = device.createVm();
             cleanup.add(fd::close);
             KvmCalls calls = new KvmCalls(system, fd.number());
-            enableCapabilities(device, calls);
-            return new KvmVirtualMachine(device, calls, config, memory, cleanup);
+            enableCapabilities(device, calls, passesPlatformMsrs(config, device));
+            return new KvmVirtualMachine(device, calls, config, memory, assistants, cleanup);
         } catch (RuntimeException e) {
             cleanup.closeAfter(e);
             throw e;
         }
     }
 
-    private static void enableCapabilities(KvmDevice device, KvmCalls calls) {
+    /** The host's own model has the host's own registers. */
+    private static boolean passesPlatformMsrs(VirtualMachineConfig config, KvmDevice device) {
+        return config.model() != CpuModel.HOST
+                && device.has(Capability.X86_USER_SPACE_MSR)
+                && device.has(Capability.X86_MSR_FILTER);
+    }
+
+    private static void enableCapabilities(
+            KvmDevice device, KvmCalls calls, boolean passesPlatformMsrs) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = arena.allocateFrom(ValueLayout.JAVA_LONG, IDENTITY_MAP_ADDRESS);
             calls.call("place its page tables", KvmAbi.SET_IDENTITY_MAP_ADDR, address);
@@ -126,6 +145,10 @@ final class KvmVirtualMachine implements VirtualMachine {
             }
             if (device.has(Capability.MANUAL_DIRTY_LOG_PROTECT2)) {
                 enable(calls, arena, Capability.MANUAL_DIRTY_LOG_PROTECT2, 1);
+            }
+            if (passesPlatformMsrs) {
+                enable(calls, arena, Capability.X86_USER_SPACE_MSR, MsrFilter.EXIT_REASON_FILTER);
+                MsrFilter.set(calls);
             }
         }
     }
@@ -175,6 +198,10 @@ final class KvmVirtualMachine implements VirtualMachine {
         return calls;
     }
 
+    boolean hasPlatformMsrs() {
+        return passesPlatformMsrs(config, device);
+    }
+
     VmClock vmClock() {
         return clock;
     }
@@ -185,6 +212,22 @@ final class KvmVirtualMachine implements VirtualMachine {
 
     GuestCpuid cpuid() {
         return cpuid;
+    }
+
+    Exclusion exclusion() {
+        return exclusion;
+    }
+
+    DoorbellPoller doorbells() {
+        return doorbells;
+    }
+
+    InstructionAssistant.@Nullable Factory assistants() {
+        return assistants;
+    }
+
+    private synchronized List<KvmVcpu> vcpus() {
+        return List.copyOf(vcpus);
     }
 
     synchronized void forget(KvmVcpu vcpu) {
@@ -225,11 +268,7 @@ final class KvmVirtualMachine implements VirtualMachine {
     }
 
     private void requestAll(int request) {
-        List<KvmVcpu> all;
-        synchronized (this) {
-            all = List.copyOf(vcpus);
-        }
-        for (KvmVcpu vcpu : all) {
+        for (KvmVcpu vcpu : vcpus()) {
             vcpu.request(request);
         }
     }

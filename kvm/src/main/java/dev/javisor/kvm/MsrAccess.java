@@ -50,12 +50,21 @@ final class MsrAccess {
 
     /** 0 if the vCPU has no such register. */
     long read(int index) {
+        long[] value = new long[1];
+        return read(index, value) ? value[0] : 0;
+    }
+
+    /** Whether the vCPU has this register, whose value goes to the first element. */
+    boolean read(int index, long[] into) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment table = table(arena, 1);
             table.set(ValueLayout.JAVA_INT, 0, 1);
             table.set(ValueLayout.JAVA_INT, at(0), index);
-            int got = vcpu.call("tell a register", KvmAbi.GET_MSRS, table);
-            return got == 1 ? table.get(ValueLayout.JAVA_LONG, at(0) + 8) : 0;
+            if (vcpu.call("tell a register", KvmAbi.GET_MSRS, table) != 1) {
+                return false;
+            }
+            into[0] = table.get(ValueLayout.JAVA_LONG, at(0) + 8);
+            return true;
         }
     }
 

@@ -15,7 +15,13 @@ final class PlatformMsrs {
 
     private final SortedMap<Integer, Long> values = new TreeMap<>(Integer::compareUnsigned);
 
-    PlatformMsrs() {
+    private final boolean present;
+
+    /**
+     * @param present whether KVM passes on accesses to these registers; else they are KVM's own
+     */
+    PlatformMsrs(boolean present) {
+        this.present = present;
         reset();
     }
 
@@ -36,7 +42,9 @@ final class PlatformMsrs {
 
     void reset() {
         values.clear();
-        values.putAll(POWER_ON);
+        if (present) {
+            values.putAll(POWER_ON);
+        }
     }
 
     static SortedMap<Integer, Long> all() {

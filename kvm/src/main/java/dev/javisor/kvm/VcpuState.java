@@ -1,61 +1,39 @@
 package dev.javisor.kvm;
 
 import dev.javisor.hypervisor.CpuState;
-import dev.javisor.hypervisor.CpuState.Activity;
-import dev.javisor.hypervisor.CpuState.Events;
-import dev.javisor.linux.Errno;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** One vCPU's state by KVM's ioctls. Belongs to the thread that runs the vCPU, between runs. */
+/** One vCPU's state, from and to KVM. Belongs to the thread that runs the vCPU, between runs. */
 final class VcpuState implements AutoCloseable {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-
     private static final int LAPIC_TPR = 0x80;
-    private static final int LAPIC_LINT1 = 0x360;
-    private static final int LVT_MASKED = 1 << 16;
-    private static final int LVT_MODE = 0x700;
-    private static final int LVT_NMI = 0x400;
 
     private final KvmVirtualMachine vm;
-    private final KvmCalls vcpu;
     private final int id;
+    private final VcpuBuffers b;
+    private final EventState events;
     private final MsrAccess msrs;
     private final TscOffset tsc;
-    private final PlatformMsrs platformMsrs = new PlatformMsrs();
+    private final PlatformMsrs platformMsrs;
 
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment regs = arena.allocate(RegsLayout.SIZE_BYTES, 8);
-    private final MemorySegment sregs = arena.allocate(SregsLayout.SIZE_BYTES, 8);
-    private final MemorySegment events = arena.allocate(EventsLayout.SIZE_BYTES, 8);
-    private final MemorySegment debug = arena.allocate(DebugLayout.SIZE_BYTES, 8);
-    private final MemorySegment xcrs = arena.allocate(XcrsLayout.SIZE_BYTES, 8);
-    private final MemorySegment lapic = arena.allocate(1024, 8);
-    private final MemorySegment mpState = arena.allocate(4, 8);
-    private final MemorySegment xsave;
-    private final boolean xsave2;
+    /** The vCPU's counter minus the guest clock, as last set or told. */
+    private long tscOffset;
 
     VcpuState(KvmVirtualMachine vm, KvmCalls vcpu, int id) {
         this.vm = vm;
-        this.vcpu = vcpu;
         this.id = id;
         this.msrs = new MsrAccess(vcpu);
-        int large = vm.device().value(Capability.XSAVE2);
-        this.xsave2 = large > 4096;
-        this.xsave = arena.allocate(Math.max(large, 4096), 64);
-        try {
-            vm.cpuid().set(vcpu, id);
-            this.tsc = new TscOffset(vcpu, msrs, vm.vmClock());
-        } catch (RuntimeException e) {
-            arena.close();
-            throw e;
-        }
+        this.platformMsrs = new PlatformMsrs(vm.hasPlatformMsrs());
+        vm.cpuid().set(vcpu, id);
+        this.tsc = new TscOffset(vcpu, msrs, vm.vmClock());
+        this.b = new VcpuBuffers(vcpu, vm.device().value(Capability.XSAVE2));
+        this.events = new EventState(b);
     }
 
     /** What KVM's own reset leaves open. */
@@ -63,155 +41,100 @@ final class VcpuState implements AutoCloseable {
         tsc.setNeutral(0);
     }
 
+    /** The counter moves with the clock. */
     void clockChanged() {
-        // The neutral offset stays: the counter moves with the clock.
-        tsc.setNeutral(neutralTsc);
+        tsc.setNeutral(tscOffset);
     }
 
-    private long neutralTsc;
+    VcpuBuffers buffers() {
+        return b;
+    }
+
+    EventState events() {
+        return events;
+    }
+
+    MsrAccess msrs() {
+        return msrs;
+    }
 
     PlatformMsrs platformMsrs() {
         return platformMsrs;
-    }
-
-    private void get(String what, long request, MemorySegment into) {
-        vcpu.call("tell its " + what, request, into);
-    }
-
-    /** What KVM refuses in a state is a state that this vCPU cannot have. */
-    private void set(String what, long request, MemorySegment from) {
-        int result = vcpu.attempt(request, from);
-        if (result == -Errno.EINVAL) {
-            throw new IllegalArgumentException("CPU state: KVM refuses the " + what);
-        }
-        KvmCalls.check("set its " + what, result);
-    }
-
-    // ------------------------------------------------------------------ events from the machine
-
-    /** Lets the next entry inject an interrupt; only when the vCPU is ready for one. */
-    void injectInterrupt(int vector) {
-        get("events", KvmAbi.GET_VCPU_EVENTS, events);
-        events.set(BYTE, EventsLayout.INTERRUPT_INJECTED, (byte) 1);
-        events.set(BYTE, EventsLayout.INTERRUPT_NR, (byte) vector);
-        events.set(BYTE, EventsLayout.INTERRUPT_SOFT, (byte) 0);
-        events.set(INT, EventsLayout.FLAGS, 0);
-        set("events", KvmAbi.SET_VCPU_EVENTS, events);
-        get("activity", KvmAbi.GET_MP_STATE, mpState);
-        if (mpState.get(INT, 0) == KvmAbi.MP_HALTED) {
-            mpState.set(INT, 0, KvmAbi.MP_RUNNABLE);
-            set("activity", KvmAbi.SET_MP_STATE, mpState);
-        }
-    }
-
-    /** The NMI input is wired to LINT1: it counts if that is open and set to NMI. */
-    void pulseNmi() {
-        get("local APIC", KvmAbi.GET_LAPIC, lapic);
-        int entry = lapic.get(INT, LAPIC_LINT1);
-        if ((entry & (LVT_MASKED | LVT_MODE)) == LVT_NMI) {
-            vcpu.call("take an NMI", KvmAbi.NMI, 0);
-        }
     }
 
     // ------------------------------------------------------------------ save
 
     CpuState save() {
         // First, as it lets KVM act on INIT and SIPI that have arrived.
-        get("activity", KvmAbi.GET_MP_STATE, mpState);
-        get("registers", KvmAbi.GET_REGS, regs);
-        get("system registers", KvmAbi.GET_SREGS, sregs);
-        get("events", KvmAbi.GET_VCPU_EVENTS, events);
-        get("debug registers", KvmAbi.GET_DEBUGREGS, debug);
-        get("extended control registers", KvmAbi.GET_XCRS, xcrs);
-        get("local APIC", KvmAbi.GET_LAPIC, lapic);
-        get("vector registers", xsave2 ? KvmAbi.GET_XSAVE2 : KvmAbi.GET_XSAVE, xsave);
+        b.getMpState();
+        b.getRegs();
+        b.getSregs();
+        b.getEvents();
+        b.getDebug();
+        b.getXcrs();
+        b.getLapic();
+        b.getXsave();
         SortedMap<Integer, Long> values = new TreeMap<>(Integer::compareUnsigned);
         msrs.read(vm.msrs().indices(), values);
-        values.put(MsrList.APIC_BASE, sregs.get(LONG, SregsLayout.APIC_BASE));
+        values.put(MsrList.APIC_BASE, b.sregs.get(LONG, SregsLayout.APIC_BASE));
         platformMsrs.saveTo(values);
-        neutralTsc = tsc.neutral();
+        tscOffset = tsc.neutral();
         long[] gpr = new long[16];
         for (int i = 0; i < 16; i++) {
-            gpr[i] = regs.get(LONG, RegsLayout.gpr(i));
+            gpr[i] = b.regs.get(LONG, RegsLayout.gpr(i));
         }
-        long[] dr = new long[8];
-        for (int i = 0; i < 4; i++) {
-            dr[i] = debug.get(LONG, DebugLayout.DB + 8 * i);
-        }
-        dr[6] = debug.get(LONG, DebugLayout.DR6);
-        dr[7] = debug.get(LONG, DebugLayout.DR7);
+        long[] debug = new long[8];
+        readDebug(debug);
         return new CpuState(
                 gpr,
-                regs.get(LONG, RegsLayout.RIP),
-                regs.get(LONG, RegsLayout.RFLAGS),
+                b.regs.get(LONG, RegsLayout.RIP),
+                b.regs.get(LONG, RegsLayout.RFLAGS),
                 new CpuState.Segments(
-                        Segments.read(sregs, SregsLayout.ES),
-                        Segments.read(sregs, SregsLayout.CS),
-                        Segments.read(sregs, SregsLayout.SS),
-                        Segments.read(sregs, SregsLayout.DS),
-                        Segments.read(sregs, SregsLayout.FS),
-                        Segments.read(sregs, SregsLayout.GS),
-                        Segments.read(sregs, SregsLayout.TR),
-                        Segments.read(sregs, SregsLayout.LDT)),
-                Segments.readTable(sregs, SregsLayout.GDT),
-                Segments.readTable(sregs, SregsLayout.IDT),
-                sregs.get(LONG, SregsLayout.CR0),
-                sregs.get(LONG, SregsLayout.CR2),
-                sregs.get(LONG, SregsLayout.CR3),
-                sregs.get(LONG, SregsLayout.CR4),
-                sregs.get(LONG, SregsLayout.CR8),
-                sregs.get(LONG, SregsLayout.EFER),
+                        Segments.read(b.sregs, SregsLayout.ES),
+                        Segments.read(b.sregs, SregsLayout.CS),
+                        Segments.read(b.sregs, SregsLayout.SS),
+                        Segments.read(b.sregs, SregsLayout.DS),
+                        Segments.read(b.sregs, SregsLayout.FS),
+                        Segments.read(b.sregs, SregsLayout.GS),
+                        Segments.read(b.sregs, SregsLayout.TR),
+                        Segments.read(b.sregs, SregsLayout.LDT)),
+                Segments.readTable(b.sregs, SregsLayout.GDT),
+                Segments.readTable(b.sregs, SregsLayout.IDT),
+                b.sregs.get(LONG, SregsLayout.CR0),
+                b.sregs.get(LONG, SregsLayout.CR2),
+                b.sregs.get(LONG, SregsLayout.CR3),
+                b.sregs.get(LONG, SregsLayout.CR4),
+                b.sregs.get(LONG, SregsLayout.CR8),
+                b.sregs.get(LONG, SregsLayout.EFER),
                 xcr0(),
-                dr,
+                debug,
                 values,
-                xsave.toArray(BYTE),
-                lapic.toArray(BYTE),
-                readEvents(),
-                activity(mpState.get(INT, 0)),
-                neutralTsc);
+                b.xsave.toArray(BYTE),
+                b.lapic.toArray(BYTE),
+                events.events(),
+                events.activity(),
+                tscOffset);
     }
 
-    private long xcr0() {
-        int count = Math.min(xcrs.get(INT, XcrsLayout.COUNT), 16);
+    /** Of what the buffers hold. */
+    void readDebug(long[] into) {
+        for (int i = 0; i < 4; i++) {
+            into[i] = b.debug.get(LONG, DebugLayout.DB + 8 * i);
+        }
+        into[6] = b.debug.get(LONG, DebugLayout.DR6);
+        into[7] = b.debug.get(LONG, DebugLayout.DR7);
+    }
+
+    /** Of what the buffers hold. */
+    long xcr0() {
+        int count = Math.min(b.xcrs.get(INT, XcrsLayout.COUNT), 16);
         for (int i = 0; i < count; i++) {
             long at = XcrsLayout.FIRST + (long) XcrsLayout.ENTRY_BYTES * i;
-            if (xcrs.get(INT, at + XcrsLayout.ENTRY_XCR) == 0) {
-                return xcrs.get(LONG, at + XcrsLayout.ENTRY_VALUE);
+            if (b.xcrs.get(INT, at + XcrsLayout.ENTRY_XCR) == 0) {
+                return b.xcrs.get(LONG, at + XcrsLayout.ENTRY_VALUE);
             }
         }
         return 1;
-    }
-
-    private static Activity activity(int mp) {
-        return switch (mp) {
-            case KvmAbi.MP_UNINITIALIZED -> Activity.WAIT_FOR_INIT;
-            case KvmAbi.MP_INIT_RECEIVED, KvmAbi.MP_SIPI_RECEIVED -> Activity.WAIT_FOR_SIPI;
-            case KvmAbi.MP_HALTED -> Activity.HALTED;
-            default -> Activity.RUNNING;
-        };
-    }
-
-    private int event(int offset) {
-        return events.get(BYTE, offset) & 0xFF;
-    }
-
-    private Events readEvents() {
-        boolean exception =
-                event(EventsLayout.EXCEPTION_INJECTED) != 0
-                        || event(EventsLayout.EXCEPTION_PENDING) != 0;
-        boolean code = exception && event(EventsLayout.EXCEPTION_HAS_ERROR_CODE) != 0;
-        boolean interrupt = event(EventsLayout.INTERRUPT_INJECTED) != 0;
-        // An NMI under way is delivered once more, which masks again.
-        boolean nmiInjected = event(EventsLayout.NMI_INJECTED) != 0;
-        boolean sipi = mpState.get(INT, 0) == KvmAbi.MP_SIPI_RECEIVED;
-        return new Events(
-                exception ? event(EventsLayout.EXCEPTION_NR) : -1,
-                code ? events.get(INT, EventsLayout.EXCEPTION_ERROR_CODE) & 0xFFFFFFFFL : -1,
-                interrupt ? event(EventsLayout.INTERRUPT_NR) : -1,
-                nmiInjected || event(EventsLayout.NMI_PENDING) != 0,
-                !nmiInjected && event(EventsLayout.NMI_MASKED) != 0,
-                event(EventsLayout.INTERRUPT_SHADOW) != 0,
-                sipi ? events.get(INT, EventsLayout.SIPI_VECTOR) & 0xFF : -1);
     }
 
     // ------------------------------------------------------------------ restore
@@ -222,34 +145,28 @@ final class VcpuState implements AutoCloseable {
      */
     void restore(CpuState s) {
         StateCheck.check(s);
-        tsc.setNeutral(s.tscOffset());
-        neutralTsc = s.tscOffset();
+        tscOffset = s.tscOffset();
+        tsc.setNeutral(tscOffset);
         restoreSregs(s);
         restoreRegs(s);
-        xcrs.fill((byte) 0);
-        xcrs.set(INT, XcrsLayout.COUNT, 1);
-        xcrs.set(LONG, XcrsLayout.FIRST + XcrsLayout.ENTRY_VALUE, s.xcr0());
-        set("extended control registers", KvmAbi.SET_XCRS, xcrs);
-        xsave.fill((byte) 0);
-        int bytes = (int) Math.min(s.xsave().length, xsave.byteSize());
-        MemorySegment.copy(s.xsave(), 0, xsave, BYTE, 0, bytes);
-        set("vector registers", KvmAbi.SET_XSAVE, xsave);
-        debug.fill((byte) 0);
-        for (int i = 0; i < 4; i++) {
-            debug.set(LONG, DebugLayout.DB + 8 * i, s.debug()[i]);
-        }
-        debug.set(LONG, DebugLayout.DR6, s.debug()[6]);
-        debug.set(LONG, DebugLayout.DR7, s.debug()[7]);
-        set("debug registers", KvmAbi.SET_DEBUGREGS, debug);
+        setXcr0(s.xcr0());
+        b.xsave.fill((byte) 0);
+        int bytes = (int) Math.min(s.xsave().length, b.xsave.byteSize());
+        MemorySegment.copy(s.xsave(), 0, b.xsave, BYTE, 0, bytes);
+        b.setXsave();
+        setDebug(s.debug());
         restoreLapic(s);
         // After the local APIC, whose timer mode decides whether a deadline is taken.
         restoreMsrs(s);
-        restoreEvents(s);
-        restoreActivity(s);
+        events.set(s.events());
+        b.setEvents();
+        events.set(s.activity(), s.events().sipiVector());
+        b.setMpState();
     }
 
     private void restoreSregs(CpuState s) {
-        get("system registers", KvmAbi.GET_SREGS, sregs);
+        b.getSregs();
+        MemorySegment sregs = b.sregs;
         Segments.write(sregs, SregsLayout.ES, s.segments().es());
         Segments.write(sregs, SregsLayout.CS, s.segments().cs());
         Segments.write(sregs, SregsLayout.SS, s.segments().ss());
@@ -258,8 +175,8 @@ final class VcpuState implements AutoCloseable {
         Segments.write(sregs, SregsLayout.GS, s.segments().gs());
         Segments.write(sregs, SregsLayout.TR, s.segments().tr());
         Segments.write(sregs, SregsLayout.LDT, s.segments().ldtr());
-        Segments.writeTable(sregs, SregsLayout.GDT, s.gdt());
-        Segments.writeTable(sregs, SregsLayout.IDT, s.idt());
+        Segments.writeTable(sregs, SregsLayout.GDT, s.gdt().base(), s.gdt().limit());
+        Segments.writeTable(sregs, SregsLayout.IDT, s.idt().base(), s.idt().limit());
         sregs.set(LONG, SregsLayout.CR0, s.cr0());
         sregs.set(LONG, SregsLayout.CR2, s.cr2());
         sregs.set(LONG, SregsLayout.CR3, s.cr3());
@@ -271,26 +188,43 @@ final class VcpuState implements AutoCloseable {
             sregs.set(LONG, SregsLayout.APIC_BASE, base);
         }
         sregs.asSlice(SregsLayout.INTERRUPT_BITMAP, 32).fill((byte) 0);
-        set("system registers", KvmAbi.SET_SREGS, sregs);
+        b.setSregs();
     }
 
     private void restoreRegs(CpuState s) {
         for (int i = 0; i < 16; i++) {
-            regs.set(LONG, RegsLayout.gpr(i), s.gpr()[i]);
+            b.regs.set(LONG, RegsLayout.gpr(i), s.gpr()[i]);
         }
-        regs.set(LONG, RegsLayout.RIP, s.rip());
-        regs.set(LONG, RegsLayout.RFLAGS, s.rflags());
-        set("registers", KvmAbi.SET_REGS, regs);
+        b.regs.set(LONG, RegsLayout.RIP, s.rip());
+        b.regs.set(LONG, RegsLayout.RFLAGS, s.rflags());
+        b.setRegs();
+    }
+
+    void setXcr0(long value) {
+        b.xcrs.fill((byte) 0);
+        b.xcrs.set(INT, XcrsLayout.COUNT, 1);
+        b.xcrs.set(LONG, XcrsLayout.FIRST + XcrsLayout.ENTRY_VALUE, value);
+        b.setXcrs();
+    }
+
+    void setDebug(long[] registers) {
+        b.debug.fill((byte) 0);
+        for (int i = 0; i < 4; i++) {
+            b.debug.set(LONG, DebugLayout.DB + 8 * i, registers[i]);
+        }
+        b.debug.set(LONG, DebugLayout.DR6, registers[6]);
+        b.debug.set(LONG, DebugLayout.DR7, registers[7]);
+        b.setDebug();
     }
 
     private void restoreLapic(CpuState s) {
-        MemorySegment.copy(s.lapic(), 0, lapic, BYTE, 0, 1024);
+        MemorySegment.copy(s.lapic(), 0, b.lapic, BYTE, 0, 1024);
         // CR8 is the upper half of the task priority; where they differ, CR8 counts.
-        int tpr = lapic.get(INT, LAPIC_TPR);
+        int tpr = b.lapic.get(INT, LAPIC_TPR);
         if (tpr >>> 4 != s.cr8()) {
-            lapic.set(INT, LAPIC_TPR, (int) s.cr8() << 4);
+            b.lapic.set(INT, LAPIC_TPR, (int) s.cr8() << 4);
         }
-        set("local APIC", KvmAbi.SET_LAPIC, lapic);
+        b.setLapic();
     }
 
     private void restoreMsrs(CpuState s) {
@@ -320,68 +254,13 @@ final class VcpuState implements AutoCloseable {
         }
     }
 
-    private void restoreEvents(CpuState s) {
-        Events e = s.events();
-        boolean exception = e.exceptionVector() >= 0;
-        boolean interrupt = !exception && e.interruptVector() >= 0;
-        events.fill((byte) 0);
-        events.set(BYTE, EventsLayout.EXCEPTION_INJECTED, (byte) (exception ? 1 : 0));
-        if (exception) {
-            events.set(BYTE, EventsLayout.EXCEPTION_NR, (byte) e.exceptionVector());
-            boolean code = e.exceptionErrorCode() >= 0;
-            events.set(BYTE, EventsLayout.EXCEPTION_HAS_ERROR_CODE, (byte) (code ? 1 : 0));
-            events.set(
-                    INT,
-                    EventsLayout.EXCEPTION_ERROR_CODE,
-                    code ? (int) e.exceptionErrorCode() : 0);
-        }
-        if (interrupt) {
-            events.set(BYTE, EventsLayout.INTERRUPT_INJECTED, (byte) 1);
-            events.set(BYTE, EventsLayout.INTERRUPT_NR, (byte) e.interruptVector());
-        }
-        events.set(
-                BYTE,
-                EventsLayout.INTERRUPT_SHADOW,
-                (byte) (e.interruptShadow() ? EventsLayout.SHADOW_STI : 0));
-        events.set(BYTE, EventsLayout.NMI_PENDING, (byte) (e.nmiPending() ? 1 : 0));
-        events.set(BYTE, EventsLayout.NMI_MASKED, (byte) (e.nmiMasked() ? 1 : 0));
-        events.set(INT, EventsLayout.SIPI_VECTOR, Math.max(e.sipiVector(), 0));
-        events.set(
-                INT,
-                EventsLayout.FLAGS,
-                EventsLayout.VALID_NMI_PENDING
-                        | EventsLayout.VALID_SHADOW
-                        | EventsLayout.VALID_SIPI_VECTOR);
-        set("events", KvmAbi.SET_VCPU_EVENTS, events);
-    }
-
-    private void restoreActivity(CpuState s) {
-        int mp =
-                switch (s.activity()) {
-                    case RUNNING -> KvmAbi.MP_RUNNABLE;
-                    case HALTED -> KvmAbi.MP_HALTED;
-                    case WAIT_FOR_INIT -> KvmAbi.MP_UNINITIALIZED;
-                    case WAIT_FOR_SIPI ->
-                            s.events().sipiVector() >= 0
-                                    ? KvmAbi.MP_SIPI_RECEIVED
-                                    : KvmAbi.MP_INIT_RECEIVED;
-                };
-        mpState.set(INT, 0, mp);
-        set("activity", KvmAbi.SET_MP_STATE, mpState);
-    }
-
-    // ------------------------------------------------------------------ for a person
-
-    /** All registers, as far as KVM still tells them. */
+    /** All registers as text. */
     String dump() {
-        if (vcpu.attempt(KvmAbi.GET_REGS, regs) < 0 || vcpu.attempt(KvmAbi.GET_SREGS, sregs) < 0) {
-            return "vCPU " + id + ": KVM does not tell its registers";
-        }
-        return RegisterDump.of(id, regs, sregs);
+        return b.dump(id);
     }
 
     @Override
     public void close() {
-        arena.close();
+        b.close();
     }
 }

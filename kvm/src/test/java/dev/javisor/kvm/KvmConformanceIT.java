@@ -8,6 +8,7 @@ import dev.javisor.guests.Conformance;
 import dev.javisor.guests.Conformance.Case;
 import dev.javisor.guests.ConformanceException;
 import dev.javisor.hypervisor.Availability;
+import dev.javisor.softcpu.SoftAssistance;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** The conformance suite on this host's KVM. */
+/** The conformance suite on this host's KVM, with the assistant that the product gives it. */
 class KvmConformanceIT {
     private static void assumeKvm() {
         if (new KvmHypervisor().probe() instanceof Availability.Unavailable no) {
@@ -34,7 +35,7 @@ class KvmConformanceIT {
     }
 
     private static void check(Case c, Map<String, EmulatingHost.Deviation> deviations) {
-        KvmHypervisor kvm = new KvmHypervisor();
+        KvmHypervisor kvm = new KvmHypervisor(new SoftAssistance());
         EmulatingHost.Deviation deviation = deviations.get(c.name());
         if (deviation == null) {
             c.run(kvm);

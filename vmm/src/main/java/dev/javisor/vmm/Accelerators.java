@@ -3,6 +3,7 @@ package dev.javisor.vmm;
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.kvm.KvmHypervisor;
+import dev.javisor.softcpu.SoftAssistance;
 import dev.javisor.softcpu.SoftHypervisor;
 import dev.javisor.softcpu.Translation;
 import java.lang.System.Logger.Level;
@@ -31,7 +32,7 @@ final class Accelerators {
     /** As {@link #select}, and why. */
     static Selected choose(Accelerator wanted, TranslationMode translation) {
         return switch (wanted) {
-            case KVM -> new Selected(checked(new KvmHypervisor()), Optional.empty());
+            case KVM -> new Selected(checked(new KvmHypervisor(new SoftAssistance())), Optional.empty());
             case SOFT -> new Selected(soft(translation), Optional.empty());
             case AUTO -> {
                 AcceleratorChoice choice = AcceleratorChoice.auto();
@@ -40,7 +41,7 @@ final class Accelerators {
                                 LOG.log(choice.surprising() ? Level.INFO : Level.DEBUG, why));
                 Hypervisor hypervisor =
                         choice.accelerator() == Accelerator.KVM
-                                ? new KvmHypervisor()
+                                ? new KvmHypervisor(new SoftAssistance())
                                 : soft(translation);
                 yield new Selected(hypervisor, choice.why());
             }
