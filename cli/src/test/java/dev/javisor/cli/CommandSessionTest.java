@@ -46,7 +46,6 @@ class CommandSessionTest {
                         Optional.empty(),
                         Optional.empty(),
                         List.of(),
-                        List.of(),
                         false,
                         Set.of(),
                         timeout,

@@ -38,9 +38,6 @@ public final class ScriptedBackend implements NetBackend {
     public void start(MacAddress mac, NetOffloads guest) {}
 
     @Override
-    public void change(NetOffloads guest) {}
-
-    @Override
     public void stop() {}
 
     @Override

@@ -101,11 +101,6 @@ public final class SpoofFilter implements NetBackend {
     }
 
     @Override
-    public void change(NetOffloads guest) {
-        inner.change(guest);
-    }
-
-    @Override
     public void stop() {
         inner.stop();
     }

@@ -1,6 +1,9 @@
 package dev.javisor.softcpu.block;
 
 import dev.javisor.softcpu.decode.Insn;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,14 +46,14 @@ public final class Block {
     /** MMU code generation at which the translation was last known to hold. */
     public int generation;
 
-    /**
-     * Successor when the block falls through or its branch is not taken; after an indirect branch
-     * the last but one.
-     */
+    /** Successor when the block falls through or its branch is not taken. */
     public @Nullable Block fallThrough;
 
     /** Successor when its direct branch is taken, or the last one of an indirect branch. */
     public @Nullable Block taken;
+
+    /** Where its indirect branch has led but for {@link #taken}, the first ones; read racily. */
+    private volatile Block[] others = NONE;
 
     /**
      * Times executed by tier one, loop heads and call targets counted several times; far below zero
@@ -64,6 +67,9 @@ public final class Block {
     /** Next in the cache's bucket. */
     public @Nullable Block bucketNext;
 
+    private static final Block[] NONE = {};
+    private static final int MAX_OTHERS = 15;
+
     /**
      * Lets go of what it led to. A block whose code has changed may stay linked from others that
      * never run again; with its own links, chains of dead blocks would grow without bound.
@@ -71,6 +77,7 @@ public final class Block {
     public void unlink() {
         fallThrough = null;
         taken = null;
+        others = NONE;
         region = null;
     }
 
@@ -95,5 +102,33 @@ public final class Block {
         this.code = code;
         this.instructions = instructions;
         this.endIp = endIp;
+    }
+
+    /** Its indirect branch leads to {@code next} for once. */
+    public void branches(Block next) {
+        Block last = taken;
+        taken = next;
+        Block[] known = others;
+        if (last == null || known.length == MAX_OTHERS) {
+            return;
+        }
+        for (Block b : known) {
+            if (b.ip == last.ip) {
+                return;
+            }
+        }
+        Block[] more = Arrays.copyOf(known, known.length + 1);
+        more[known.length] = last;
+        others = more;
+    }
+
+    /** Where its indirect branch has led. */
+    public List<Block> targets() {
+        List<Block> list = new ArrayList<>(List.of(others));
+        Block last = taken;
+        if (last != null && list.stream().noneMatch(b -> b.ip == last.ip)) {
+            list.add(last);
+        }
+        return list;
     }
 }

@@ -17,12 +17,24 @@ public abstract class Region {
     /** Left before an instruction that tier one must execute: a TLB miss, a rare form. */
     public static final int SIDE_EXIT = 1;
 
+    /** So many jumps that a request waits microseconds, and entering costs nothing beside them. */
+    private static final int MAX_BUDGET = 1024;
+
+    /** Place of the flags' kind in what {@link #run} returns. */
+    protected static final int FLAGS_SHIFT = 8;
+
     /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
-    private static final int LARGE_RUNS = 1_000_000;
+    private static final int LARGE_RUNS = 100_000;
+
+    /** SSE in its legacy encoding (SDM 3A §2.5). */
+    public static final int USES_SSE = 1;
+
+    /** Instructions with VEX prefixes on vector registers (SDM 1 §14.3). */
+    public static final int USES_AVX = 2;
 
     private final RegionPages pages;
     private final int context;
-    private final boolean usesVectors;
+    private final int vectorUse;
     private final boolean cut;
 
     /** MMU code generation at which the pages' translations were last known to hold. */
@@ -38,13 +50,13 @@ public abstract class Region {
 
     /**
      * @param context the MMU's whose entries the code reads
-     * @param usesVectors whether it may run only while SSE instructions may (SDM 3A §2.5)
+     * @param vectorUse {@link #USES_SSE} and {@link #USES_AVX}: it may run only while they may
      * @param cut whether more would have belonged to it
      */
-    protected Region(RegionPages pages, int context, boolean usesVectors, boolean cut) {
+    protected Region(RegionPages pages, int context, int vectorUse, boolean cut) {
         this.pages = pages;
         this.context = context;
-        this.usesVectors = usesVectors;
+        this.vectorUse = vectorUse;
         this.cut = cut;
     }
 
@@ -94,7 +106,7 @@ public abstract class Region {
 
     /** Whether the code is still what was translated, and memory rights are those assumed. */
     public final boolean isUsable(Cpu cpu) {
-        if (context != cpu.mmu.context() || (usesVectors && !vectorsEnabled(cpu))) {
+        if (context != cpu.mmu.context() || !vectorsEnabled(cpu)) {
             return false;
         }
         if (generation != cpu.mmu.codeGeneration) {
@@ -106,8 +118,15 @@ public abstract class Region {
         return pages.current(cpu.mmu.ram().codePages);
     }
 
-    private static boolean vectorsEnabled(Cpu cpu) {
-        return (cpu.cr0 & (Cpu.CR0_EM | Cpu.CR0_TS)) == 0 && (cpu.cr4 & Cpu.CR4_OSFXSR) != 0;
+    private boolean vectorsEnabled(Cpu cpu) {
+        if (vectorUse == 0) {
+            return true;
+        }
+        boolean sse = (cpu.cr0 & Cpu.CR0_EM) == 0 && (cpu.cr4 & Cpu.CR4_OSFXSR) != 0;
+        boolean avx = (cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 && (cpu.xcr0 & 6) == 6;
+        return (cpu.cr0 & Cpu.CR0_TS) == 0
+                && (sse || (vectorUse & USES_SSE) == 0)
+                && (avx || (vectorUse & USES_AVX) == 0);
     }
 
     /** Whether its code has changed for good. */
@@ -118,7 +137,7 @@ public abstract class Region {
     /** Jumps backwards that the next run may make before it returns to the run loop. */
     public final int budget() {
         long n = ++entries;
-        return n < 1000 ? 32 + (int) n : 4096;
+        return n < 1000 ? 32 + (int) n : MAX_BUDGET;
     }
 
     /** True once, if it was cut short and runs often. */
@@ -131,6 +150,17 @@ public abstract class Region {
      *
      * @return {@link #NEXT} or {@link #SIDE_EXIT}
      * @throws dev.javisor.softcpu.core.GuestFault of {@link Cpu#calledOut}, all state exact
+     */
+    public final int enter(Cpu cpu, int budget) {
+        int left = run(cpu, budget);
+        PendingFlags.settle(cpu.flags, left >> FLAGS_SHIFT);
+        return left & (1 << FLAGS_SHIFT) - 1;
+    }
+
+    /**
+     * The translated code; for {@link #enter} alone.
+     *
+     * @return why it was left, and the kind of {@link PendingFlags} above it
      */
     public abstract int run(Cpu cpu, int budget);
 }

@@ -102,7 +102,7 @@ public final class Packed {
         return (short) (a >>> (16 * element));
     }
 
-    private static long select(long mask, long a, long b) {
+    static long select(long mask, long a, long b) {
         return (a & mask) | (b & ~mask);
     }
 
@@ -140,23 +140,23 @@ public final class Packed {
         return (zero >>> 7) * 0xFF;
     }
 
-    private static long equal16(long a, long b) {
+    static long equal16(long a, long b) {
         long x = a ^ b;
         long zero = ~(((x & LOW15) + LOW15) | x) & HIGH16;
         return (zero >>> 15) * 0xFFFF;
     }
 
     /** All ones in the bytes where a is below b, unsigned. */
-    private static long below8(long a, long b) {
+    static long below8(long a, long b) {
         long borrow = ((~a & b) | (~(a ^ b) & sub8(a, b))) & HIGH8;
         return (borrow >>> 7) * 0xFF;
     }
 
-    private static long greater8(long a, long b) {
+    static long greater8(long a, long b) {
         return below8(b ^ HIGH8, a ^ HIGH8);
     }
 
-    private static long greater16(long a, long b) {
+    static long greater16(long a, long b) {
         long x = a ^ HIGH16;
         long y = b ^ HIGH16;
         long borrow = ((~y & x) | (~(x ^ y) & sub16(y, x))) & HIGH16;
@@ -214,7 +214,7 @@ public final class Packed {
         return result;
     }
 
-    private static int multiplyAddWords(long a, long b) {
+    static int multiplyAddWords(long a, long b) {
         return word(a, 0) * word(b, 0) + word(a, 1) * word(b, 1);
     }
 

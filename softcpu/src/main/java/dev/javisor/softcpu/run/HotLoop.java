@@ -124,7 +124,7 @@ final class HotLoop {
                     inRegion = true;
                     aside =
                             (lockstep == null
-                                            ? region.run(c, region.budget())
+                                            ? region.enter(c, region.budget())
                                             : lockstep.run(region))
                                     == Region.SIDE_EXIT;
                     inRegion = false;
@@ -429,8 +429,7 @@ final class HotLoop {
                         return c.requests() != 0 ? ATTENTION : LOOKUP;
                     }
                     if (next != b.taken) {
-                        b.fallThrough = b.taken;
-                        b.taken = next;
+                        b.branches(next);
                     }
                 } else {
                     c.rip = taken ? in.imm : in.nextIp;

@@ -76,7 +76,7 @@ final class Lockstep {
         return instructions;
     }
 
-    /** In place of {@link Region#run}. */
+    /** In place of {@link Region#enter}. */
     int run(Region next) {
         region = next;
         crew.runExclusiveFromInside(compare);
@@ -130,7 +130,7 @@ final class Lockstep {
         long retired = cpu.retired;
         faultVector = NO_FAULT;
         try {
-            why = now.run(cpu, now.budget());
+            why = now.enter(cpu, now.budget());
         } catch (GuestFault fault) {
             faultVector = fault.vector();
             faultCode = fault.errorCode();

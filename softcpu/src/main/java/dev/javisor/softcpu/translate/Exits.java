@@ -1,10 +1,10 @@
 package dev.javisor.softcpu.translate;
 
+import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.block.Region;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.lang.constant.ConstantDescs;
-import java.lang.constant.MethodTypeDesc;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -68,10 +68,11 @@ final class Exits {
         Label common = code.newLabel();
         tails.forEach((tail, label) -> {
             code.labelBinding(label);
-            FlagWriter flags = new FlagWriter(f);
-            flags.kind = tail.kind;
-            flags.store();
-            code.loadConstant(tail.code).istore(Frame.CODE);
+            int pending = tail.kind.pending();
+            if (pending != PendingFlags.STORED) {
+                code.lload(Frame.A).lstore(Frame.RESULT).lload(Frame.B).lstore(Frame.AUX);
+            }
+            code.loadConstant(tail.code | pending << 8).istore(Frame.CODE);
             code.goto_(common);
         });
         code.labelBinding(common);
@@ -79,12 +80,5 @@ final class Exits {
         code.aload(Frame.CPU_LOCAL).lload(Frame.RIP);
         code.putfield(Frame.CPU, "rip", ConstantDescs.CD_long);
         code.iload(Frame.CODE).ireturn();
-    }
-
-    /** Jumps to {@code target} if someone asks for attention. */
-    void ifRequested(Label target) {
-        code.aload(Frame.CPU_LOCAL);
-        code.invokevirtual(Frame.CPU, "requests", MethodTypeDesc.of(ConstantDescs.CD_int));
-        code.ifne(target);
     }
 }

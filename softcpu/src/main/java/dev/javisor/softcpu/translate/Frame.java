@@ -27,15 +27,10 @@ final class Frame {
     static final MethodTypeDesc J_JIJ = method("JJIJ");
     static final MethodTypeDesc J_JJI = method("JJJI");
     static final MethodTypeDesc LOAD =
-            MethodTypeDesc.of(
-                    ConstantDescs.CD_long,
-                    MEMORY,
-                    LONGS,
-                    ConstantDescs.CD_int,
-                    ConstantDescs.CD_long);
+            MethodTypeDesc.of(ConstantDescs.CD_long, MEMORY, ConstantDescs.CD_long);
     static final MethodTypeDesc STORE =
             LOAD.changeReturnType(ConstantDescs.CD_void)
-                    .insertParameterTypes(4, ConstantDescs.CD_long);
+                    .insertParameterTypes(2, ConstantDescs.CD_long);
     static final MethodTypeDesc Z_JJ = method("ZJJ");
     static final MethodTypeDesc Z_JJJ = method("ZJJJ");
     static final MethodTypeDesc I_J = method("IJ");
@@ -67,19 +62,39 @@ final class Frame {
     static final int VALUE = 52;
     static final int VALUE2 = 54;
 
+    /** Page and offset in the backing of the access being checked. */
+    static final int PAGE = 56;
+
+    static final int OFFSET = 58;
+
+    /** Pages that were accessed last: see {@link PageSlots}. */
+    static final int SLOTS = 60;
+
+    /** What MXCSR allows: see {@link RegionRuntime#floatMode}. */
+    static final int FLOAT_MODE = 72;
+
+    /** Four words of a vector operand in memory, then of a result. */
+    static final int SOURCE = 74;
+
+    static final int TARGET = 82;
+    private static final int VECTORS = 90;
+
     final CodeBuilder code;
 
     /** Class that is being made: its constants. */
     final ClassDesc self;
 
-    /** Whether vector registers are used, so that the code may run only where SSE may. */
-    boolean usesVectors;
+    /** Words of vector registers, four each, that are locals, by bit. */
+    private final long vectorWords;
+
+    private long vectorsWritten;
 
     /** General registers written anywhere so far, by bit. */
     int written;
 
-    Frame(CodeBuilder code, ClassDesc self) {
+    Frame(CodeBuilder code, ClassDesc self, long vectorWords) {
         this.code = code;
+        this.vectorWords = vectorWords;
         this.self = self;
     }
 
@@ -170,8 +185,42 @@ final class Frame {
     }
 
     void vectors() {
-        usesVectors = true;
         code.getstatic(self, "VECTORS", LONGS);
+    }
+
+    /** Local of a vector register's word. */
+    int vector(int reg, int word) {
+        if (!isLocal(reg, word)) {
+            throw new IllegalStateException(
+                    "word %d of vector %d is no local".formatted(word, reg));
+        }
+        return VECTORS + 2 * (4 * reg + word);
+    }
+
+    boolean isLocal(int reg, int word) {
+        return (vectorWords >>> (4 * reg + word) & 1) != 0;
+    }
+
+    /** Pops into a word of a vector register. */
+    void setVector(int reg, int word) {
+        vectorsWritten |= 1L << (4 * reg + word);
+        code.lstore(vector(reg, word));
+    }
+
+    /** Loads the vector words that are locals, and what MXCSR says. */
+    void reloadVectors() {
+        if (vectorWords == 0) {
+            return;
+        }
+        for (int i = 0; i < 64; i++) {
+            if ((vectorWords >>> i & 1) != 0) {
+                vectors();
+                code.loadConstant(i).laload().lstore(VECTORS + 2 * i);
+            }
+        }
+        code.aload(CPU_LOCAL);
+        runtime("floatMode", MethodTypeDesc.of(ConstantDescs.CD_int, CPU));
+        code.istore(FLOAT_MODE);
     }
 
     /** Loads all registers and flags from the CPU: the method's first instructions. */
@@ -184,6 +233,7 @@ final class Frame {
         code.lconst_0().lstore(B);
         code.iconst_0().istore(COUNT);
         reloadFlags();
+        reloadVectors();
     }
 
     private void registers() {
@@ -221,6 +271,12 @@ final class Frame {
             if ((written & 1 << r) != 0) {
                 registers();
                 code.loadConstant(r).lload(local(r)).lastore();
+            }
+        }
+        for (int i = 0; i < 64; i++) {
+            if ((vectorsWritten >>> i & 1) != 0) {
+                vectors();
+                code.loadConstant(i).lload(VECTORS + 2 * i).lastore();
             }
         }
         flags();

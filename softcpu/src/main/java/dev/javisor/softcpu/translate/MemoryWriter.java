@@ -14,14 +14,26 @@ import org.jspecify.annotations.Nullable;
  * instruction.
  */
 final class MemoryWriter {
+    /** The page of no access. */
+    private static final long NO_PAGE = 1;
+
     private final Frame f;
     private final CodeBuilder code;
+    private final PageSlots slots;
+
+    /** Size of guest RAM's backing. */
+    private final long memoryBytes;
 
     /** Instruction whose address and slot are still in the locals, checked for writing. */
     private long checkedIp = -1;
 
-    MemoryWriter(Frame frame) {
+    /** Group of accesses that the present one is of: see {@link PageSlots}. */
+    private int key;
+
+    MemoryWriter(Frame frame, PageSlots slots, long memoryBytes) {
         f = frame;
+        this.slots = slots;
+        this.memoryBytes = memoryBytes;
         code = frame.code;
     }
 
@@ -52,6 +64,7 @@ final class MemoryWriter {
 
     /** Pushes the memory operand's linear address; only FS and GS have bases in 64-bit mode. */
     private void pushLinear(Insn in) {
+        key = PageSlots.key(in);
         pushOffset(in);
         if (in.seg == Seg.FS || in.seg == Seg.GS) {
             code.aload(Frame.CPU_LOCAL).getfield(Frame.CPU, "linearBase", Frame.LONGS);
@@ -76,15 +89,20 @@ final class MemoryWriter {
         checkedIp = in.ip;
     }
 
-    /** Pushes what is at the address on the stack. */
+    /** Pushes what is at the address, of the stack, that is on the stack. */
     void loadAt(int sizeBytes, Label miss) {
+        key = PageSlots.STACK;
         code.lstore(Frame.ADDRESS);
         check(sizeBytes, false, miss);
         loadChecked(sizeBytes);
     }
 
-    /** Pops the address and makes sure that it may be stored to: {@link #storeChecked} follows. */
+    /**
+     * Pops the address, of the stack, and makes sure that it may be stored to: {@link
+     * #storeChecked} follows.
+     */
     void checkStoreAt(int sizeBytes, Label miss) {
+        key = PageSlots.STACK;
         code.lstore(Frame.ADDRESS);
         check(sizeBytes, true, miss);
     }
@@ -104,38 +122,92 @@ final class MemoryWriter {
         check(sizeBytes, true, miss);
     }
 
-    /** Pushes the low and the high half of the memory operand. */
-    void load128(Insn in, boolean aligned, Label miss) {
+    /** Loads 16 or 32 bytes of the memory operand into locals from {@code local} on. */
+    void loadVector(Insn in, int sizeBytes, boolean aligned, Label miss, int local) {
         pushLinear(in);
         code.lstore(Frame.ADDRESS);
-        checkAligned(aligned, miss);
-        check(16, false, miss);
-        loadChecked(8);
-        code.lload(Frame.ADDRESS).loadConstant(8L).ladd().lstore(Frame.ADDRESS);
-        loadChecked(8);
-    }
-
-    /** Stores what {@code half} pushes for 0 and 1. */
-    void store128(Insn in, boolean aligned, Label miss, IntConsumer half) {
-        pushLinear(in);
-        code.lstore(Frame.ADDRESS);
-        checkAligned(aligned, miss);
-        check(16, true, miss);
-        storeChecked(8, () -> half.accept(0));
-        code.lload(Frame.ADDRESS).loadConstant(8L).ladd().lstore(Frame.ADDRESS);
-        storeChecked(8, () -> half.accept(1));
-    }
-
-    /** Leaves if the address is not a multiple of 16: the instruction will fault. */
-    private void checkAligned(boolean aligned, Label miss) {
-        if (aligned) {
-            code.lload(Frame.ADDRESS).loadConstant(15L).land().lconst_0().lcmp().ifne(miss);
+        checkAligned(sizeBytes, aligned, miss);
+        check(sizeBytes, false, miss);
+        for (int at = 0; at < sizeBytes; at += 8) {
+            skip(at);
+            loadChecked(8);
+            code.lstore(local + at / 4);
         }
     }
 
-    /** Leaves if the entry's tag is not the page of the access's last byte. */
+    /** Stores 16 or 32 bytes: what {@code word} pushes for 0, 1 and so on. */
+    void storeVector(Insn in, int sizeBytes, boolean aligned, Label miss, IntConsumer word) {
+        pushLinear(in);
+        code.lstore(Frame.ADDRESS);
+        checkAligned(sizeBytes, aligned, miss);
+        check(sizeBytes, true, miss);
+        for (int at = 0; at < sizeBytes; at += 8) {
+            int n = at / 8;
+            skip(at);
+            storeChecked(8, () -> word.accept(n));
+        }
+    }
+
+    private void skip(int at) {
+        if (at != 0) {
+            code.lload(Frame.OFFSET).loadConstant(8L).ladd().lstore(Frame.OFFSET);
+        }
+    }
+
+    /** Leaves if the address is not a multiple of the size: the instruction will fault. */
+    private void checkAligned(int sizeBytes, boolean aligned, Label miss) {
+        if (aligned) {
+            code.lload(Frame.ADDRESS).loadConstant(sizeBytes - 1L).land();
+            code.lconst_0().lcmp().ifne(miss);
+        }
+    }
+
+    /**
+     * Leaves if the access is not to one page whose entry permits it; else computes its offset in
+     * the backing. The bounds are what the segment will check again: there the JIT finds them
+     * checked, and so no exception that a loop would have to keep its registers for.
+     */
     private void check(int sizeBytes, boolean write, Label miss) {
         checkedIp = -1;
+        code.lload(Frame.ADDRESS);
+        if (sizeBytes > 1) {
+            code.loadConstant((long) sizeBytes - 1).ladd();
+        }
+        code.loadConstant(-4096L).land().lstore(Frame.PAGE);
+        int slot = slots.of(key, write);
+        if (slot < 0) {
+            probe(write, miss);
+            pushAddend();
+        } else {
+            Label known = code.newLabel();
+            code.lload(Frame.PAGE).lload(page(slot)).lcmp().ifeq(known);
+            probe(write || key == PageSlots.STACK, miss);
+            pushAddend();
+            code.lstore(addend(slot));
+            code.labelBinding(known);
+            // On both ways: so the JIT sees that the next access by the same address is the same.
+            code.lload(Frame.PAGE).lstore(page(slot));
+            code.lload(addend(slot));
+        }
+        code.lload(Frame.ADDRESS).ladd().lstore(Frame.OFFSET);
+        long end = memoryBytes - Math.min(sizeBytes, 8) + 1;
+        for (int at = 0; at < sizeBytes; at += 8) {
+            pushOffset(at);
+            code.lconst_0().lcmp().iflt(miss);
+            pushOffset(at);
+            code.loadConstant(end).lcmp().ifge(miss);
+        }
+    }
+
+    private void pushOffset(int at) {
+        code.lload(Frame.OFFSET);
+        if (at != 0) {
+            code.loadConstant((long) at).ladd();
+        }
+    }
+
+    /** Leaves if the soft TLB's entry is not for the page. */
+    private void probe(boolean write, Label miss) {
         code.lload(Frame.ADDRESS);
         f.runtime("slot", Frame.I_J);
         code.istore(Frame.SLOT);
@@ -144,25 +216,40 @@ final class MemoryWriter {
         if (write) {
             code.iconst_1().iadd();
         }
-        code.laload().lload(Frame.ADDRESS);
-        if (sizeBytes > 1) {
-            code.loadConstant((long) sizeBytes - 1).ladd();
+        code.laload().lload(Frame.PAGE).lcmp().ifne(miss);
+    }
+
+    private void pushAddend() {
+        f.tlb();
+        code.iload(Frame.SLOT).iconst_2().iadd().laload();
+    }
+
+    private static int page(int slot) {
+        return Frame.SLOTS + 4 * slot;
+    }
+
+    private static int addend(int slot) {
+        return Frame.SLOTS + 4 * slot + 2;
+    }
+
+    /** After what may have changed the soft TLB, and at the region's entry. */
+    void forgetPages() {
+        for (int slot = 0; slot < slots.count(); slot++) {
+            code.loadConstant(NO_PAGE).lstore(page(slot));
+            code.lconst_0().lstore(addend(slot));
         }
-        code.loadConstant(-4096L).land().lcmp().ifne(miss);
     }
 
     private void loadChecked(int sizeBytes) {
         f.memory();
-        f.tlb();
-        code.iload(Frame.SLOT).lload(Frame.ADDRESS);
+        code.lload(Frame.OFFSET);
         f.runtime("load" + 8 * sizeBytes, Frame.LOAD);
     }
 
     /** Stores what {@code value} pushes to the address that was checked last. */
     void storeChecked(int sizeBytes, Runnable value) {
         f.memory();
-        f.tlb();
-        code.iload(Frame.SLOT).lload(Frame.ADDRESS);
+        code.lload(Frame.OFFSET);
         value.run();
         f.runtime("store" + 8 * sizeBytes, Frame.STORE);
     }

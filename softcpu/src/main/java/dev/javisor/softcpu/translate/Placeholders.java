@@ -22,7 +22,7 @@ final class Placeholders {
 
     private static final class First extends Region {
         First() {
-            super(NONE, -1, false, false);
+            super(NONE, -1, 0, false);
         }
 
         @Override
@@ -33,7 +33,7 @@ final class Placeholders {
 
     private static final class Second extends Region {
         Second() {
-            super(NONE, -1, false, false);
+            super(NONE, -1, 0, false);
         }
 
         @Override

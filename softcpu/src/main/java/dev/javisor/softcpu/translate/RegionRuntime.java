@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.Families;
+import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.decode.Insn;
@@ -45,51 +46,51 @@ final class RegionRuntime {
 
     /** Index of an address's entry in the soft TLB. */
     static int slot(long linear) {
-        return ((int) (linear >>> 12) & 1023) << 2;
+        return (int) (linear >>> 10) & 1023 << 2;
     }
 
-    static long load64(MemorySegment memory, long[] tlb, int slot, long linear) {
-        long value = memory.get(LONG, linear + tlb[slot + 2]);
+    static long load64(MemorySegment memory, long offset) {
+        long value = memory.get(LONG, offset);
         VarHandle.acquireFence();
         return value;
     }
 
-    static long load32(MemorySegment memory, long[] tlb, int slot, long linear) {
-        long value = memory.get(INT, linear + tlb[slot + 2]) & 0xFFFFFFFFL;
+    static long load32(MemorySegment memory, long offset) {
+        long value = memory.get(INT, offset) & 0xFFFFFFFFL;
         VarHandle.acquireFence();
         return value;
     }
 
-    static long load16(MemorySegment memory, long[] tlb, int slot, long linear) {
-        long value = memory.get(SHORT, linear + tlb[slot + 2]) & 0xFFFF;
+    static long load16(MemorySegment memory, long offset) {
+        long value = memory.get(SHORT, offset) & 0xFFFF;
         VarHandle.acquireFence();
         return value;
     }
 
-    static long load8(MemorySegment memory, long[] tlb, int slot, long linear) {
-        long value = memory.get(BYTE, linear + tlb[slot + 2]) & 0xFF;
+    static long load8(MemorySegment memory, long offset) {
+        long value = memory.get(BYTE, offset) & 0xFF;
         VarHandle.acquireFence();
         return value;
     }
 
-    static void store64(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+    static void store64(MemorySegment memory, long offset, long value) {
         VarHandle.releaseFence();
-        memory.set(LONG, linear + tlb[slot + 2], value);
+        memory.set(LONG, offset, value);
     }
 
-    static void store32(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+    static void store32(MemorySegment memory, long offset, long value) {
         VarHandle.releaseFence();
-        memory.set(INT, linear + tlb[slot + 2], (int) value);
+        memory.set(INT, offset, (int) value);
     }
 
-    static void store16(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+    static void store16(MemorySegment memory, long offset, long value) {
         VarHandle.releaseFence();
-        memory.set(SHORT, linear + tlb[slot + 2], (short) value);
+        memory.set(SHORT, offset, (short) value);
     }
 
-    static void store8(MemorySegment memory, long[] tlb, int slot, long linear, long value) {
+    static void store8(MemorySegment memory, long offset, long value) {
         VarHandle.releaseFence();
-        memory.set(BYTE, linear + tlb[slot + 2], (byte) value);
+        memory.set(BYTE, offset, (byte) value);
     }
 
     /** Parity of the low byte: {@link dev.javisor.softcpu.core.Flags#pf}. */
@@ -127,27 +128,33 @@ final class RegionRuntime {
         return Long.compareUnsigned(a, b) < 0 ? 1 : 0;
     }
 
-    /** Round to nearest, no FTZ or DAZ, all exceptions masked, and PE sticky already. */
-    private static boolean defaultModes(Cpu cpu) {
-        return (cpu.mxcsr & 0xFFE0) == 0x1FA0;
+    /** Every exception is recorded already that ordinary numbers can raise: inexact. */
+    static final int ANY_RESULT = 1;
+
+    /** Rounding as usual, and no exception may interrupt, but inexact is not recorded yet. */
+    static final int EXACT_RESULTS = 0;
+
+    /** Something that Java does not do. */
+    static final int NO_RESULT = -1;
+
+    /**
+     * Which floating-point operations Java may do in place of the definition: their operands and
+     * results are neither NaN, infinite nor denormal, so that FTZ and DAZ do not matter.
+     */
+    static int floatMode(Cpu cpu) {
+        if ((cpu.mxcsr & 0x7F80) != 0x1F80) {
+            return NO_RESULT;
+        }
+        return (cpu.mxcsr & 0x20) != 0 ? ANY_RESULT : EXACT_RESULTS;
     }
 
-    /** A normal number. */
-    private static boolean normal(long bits) {
-        return ((bits >>> 52) + 1 & 0x7FF) > 1;
+    /** AUX after PTEST. */
+    static long testAux(long both, long second) {
+        return (both == 0 ? 1 << 8 : 0) | (second == 0 ? 0xC000_0000_0000_0000L : 0);
     }
 
-    private static boolean normalOrZero(long bits) {
-        return normal(bits) || bits << 1 == 0;
-    }
-
-    /** Whether a double operation raises nothing that MXCSR does not have already. */
-    static boolean arithmeticOk(Cpu cpu, long a, long b, long result) {
-        return normal(result) && normalOrZero(a) && normalOrZero(b) && defaultModes(cpu);
-    }
-
-    static boolean comparisonOk(Cpu cpu, long a, long b) {
-        return normalOrZero(a) && normalOrZero(b);
+    static long testResult(long both) {
+        return both == 0 ? 0 : 1;
     }
 
     /** After a comparison that gave -1, 0 or 1. */
@@ -160,25 +167,15 @@ final class RegionRuntime {
         return order & 1;
     }
 
-    static boolean conversionOk32(Cpu cpu, long bits) {
-        return normalOrZero(bits)
-                && Math.abs(Double.longBitsToDouble(bits)) < 0x1p31
-                && defaultModes(cpu);
-    }
-
-    static boolean conversionOk64(Cpu cpu, long bits) {
-        return normalOrZero(bits)
-                && Math.abs(Double.longBitsToDouble(bits)) < 0x1p63
-                && defaultModes(cpu);
-    }
-
     /**
      * Has an instruction's family execute it; all state is in {@code cpu}.
      *
      * @param page that the instruction is in, of the backing
+     * @param pending kind of the flags, see {@link PendingFlags}
      * @return whether translated code may go on
      */
-    static boolean callOut(Cpu cpu, Insn in, int page) {
+    static boolean callOut(Cpu cpu, Insn in, int page, int pending) {
+        PendingFlags.settle(cpu.flags, pending);
         CodePages codePages = cpu.mmu.ram().codePages;
         int writes = codePages.writes();
         cpu.calledOut = in;

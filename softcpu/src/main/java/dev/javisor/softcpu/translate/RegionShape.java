@@ -77,7 +77,7 @@ final class RegionShape {
     }
 
     /** Of a block whose translation was asked for: what it had at least. */
-    private int heat(Block b) {
+    int heat(Block b) {
         return b.heat < 0 ? heatLimit : b.heat;
     }
 
@@ -118,13 +118,17 @@ final class RegionShape {
             // Tier one executes it, and goes on from there.
             return list;
         }
-        Block taken = b.taken;
-        Block fallThrough = b.fallThrough;
-        if (taken != null) {
-            list.add(taken);
-        }
-        if (fallThrough != null) {
-            list.add(fallThrough);
+        if (last.uop == Uop.RET || last.uop == Uop.JMP_R || last.uop == Uop.CALL_R) {
+            list.addAll(b.targets());
+        } else {
+            Block taken = b.taken;
+            Block fallThrough = b.fallThrough;
+            if (taken != null) {
+                list.add(taken);
+            }
+            if (fallThrough != null) {
+                list.add(fallThrough);
+            }
         }
         links.put(b, List.copyOf(list));
         if (last.uop == Uop.CALL_REL && returnSites.size() < MAX_RETURN_SITES) {

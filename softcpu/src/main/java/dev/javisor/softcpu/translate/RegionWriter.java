@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.Block;
+import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.block.Region;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.block.Uop;
@@ -10,6 +11,7 @@ import java.lang.classfile.ClassFile;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.lang.classfile.Opcode;
+import java.lang.classfile.instruction.SwitchCase;
 import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
@@ -30,18 +32,33 @@ final class RegionWriter {
                     ConstantDescs.CD_void,
                     PAGES,
                     ConstantDescs.CD_int,
-                    ConstantDescs.CD_boolean,
+                    ConstantDescs.CD_int,
                     ConstantDescs.CD_boolean);
     private static final MethodTypeDesc RUN =
             MethodTypeDesc.of(ConstantDescs.CD_int, Frame.CPU, ConstantDescs.CD_int);
     private static final MethodTypeDesc CALL_OUT =
             MethodTypeDesc.of(
-                    ConstantDescs.CD_boolean, Frame.CPU, Frame.INSN, ConstantDescs.CD_int);
+                    ConstantDescs.CD_boolean,
+                    Frame.CPU,
+                    Frame.INSN,
+                    ConstantDescs.CD_int,
+                    ConstantDescs.CD_int);
+
+    /** With more targets a switch is better than a chain of compares. */
+    private static final int MAX_COMPARES = 4;
 
     private final RegionShape shape;
 
+    /** Size of guest RAM's backing. */
+    private final long memoryBytes;
+
     /** Null for a block that nothing in the region leads to. */
     private final @Nullable FlagKind[] kindAtEntry;
+
+    /** Words of vector registers that instructions name, by bit. */
+    private long vectorWords;
+
+    private int vectorUse;
 
     private final List<Insn> calledOut = new ArrayList<>();
     private boolean lines;
@@ -83,9 +100,19 @@ final class RegionWriter {
     private Exits exits;
 
     @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
-    RegionWriter(RegionShape shape) {
+    RegionWriter(RegionShape shape, long memoryBytes) {
         this.shape = shape;
+        this.memoryBytes = memoryBytes;
         this.kindAtEntry = new FlagFlow(shape).kinds();
+        for (Block b : shape.blocks) {
+            for (Insn in : b.code) {
+                vectorWords |= VectorWriter.words(in);
+                if (VectorWriter.isVector(in)) {
+                    int use = in.vexBytes == 0 ? Region.USES_SSE : Region.USES_AVX;
+                    vectorUse |= use;
+                }
+            }
+        }
     }
 
     /** With the line numbers that {@link RegionListing} reads. */
@@ -99,9 +126,9 @@ final class RegionWriter {
         return calledOut.toArray(Insn[]::new);
     }
 
-    /** Whether the written code uses vector registers. */
-    boolean usesVectors() {
-        return f.usesVectors;
+    /** Which vector instructions the code does without asking whether it may. */
+    int vectorUse() {
+        return vectorUse;
     }
 
     /** The class file. */
@@ -165,9 +192,9 @@ final class RegionWriter {
         callOuts.clear();
         codesBefore = 0;
         code = b;
-        f = new Frame(b, self);
+        f = new Frame(b, self, vectorWords);
         flags = new FlagWriter(f);
-        memory = new MemoryWriter(f);
+        memory = new MemoryWriter(f, new PageSlots(shape), memoryBytes);
         codes = new CodeWriter(f, memory, flags);
         integers = new IntegerWriter(f, memory, flags);
         vectors = new VectorWriter(f, memory, flags);
@@ -178,10 +205,12 @@ final class RegionWriter {
             starts[i] = b.newLabel();
         }
         f.enter();
+        memory.forgetPages();
         for (int i = 0; i < n; i++) {
             FlagKind kind = kindAtEntry[i];
             if (kind != null) {
                 flags.kind = kind;
+                vectors.forget();
                 writeBlock(i);
             }
             codesBefore += shape.blocks.get(i).code.length;
@@ -285,8 +314,13 @@ final class RegionWriter {
             targets.add(shape.indexOf(target.ip));
         }
         targets.remove(-1);
-        for (int target : targets) {
-            long ip = shape.blocks.get(target).ip;
+        List<Long> ips = targets.stream().map(target -> shape.blocks.get(target).ip).toList();
+        long distinct = ips.stream().map(Long::intValue).distinct().count();
+        if (targets.size() > MAX_COMPARES && distinct == targets.size()) {
+            switchOn(index, ips);
+            return;
+        }
+        for (long ip : ips) {
             Label other = code.newLabel();
             code.lload(Frame.RIP).loadConstant(ip).lcmp().ifne(other);
             FlagKind kind = flags.kind;
@@ -295,6 +329,23 @@ final class RegionWriter {
             code.labelBinding(other);
         }
         code.goto_(exits.indirect(flags.kind));
+    }
+
+    /** Goes on at RIP by its low half, of which all are different. */
+    private void switchOn(int index, List<Long> ips) {
+        FlagKind kind = flags.kind;
+        Label out = exits.indirect(kind);
+        List<SwitchCase> cases = new ArrayList<>();
+        for (long ip : ips) {
+            cases.add(SwitchCase.of((int) ip, code.newLabel()));
+        }
+        code.lload(Frame.RIP).l2i().lookupswitch(out, cases);
+        for (int i = 0; i < ips.size(); i++) {
+            code.labelBinding(cases.get(i).target());
+            code.lload(Frame.RIP).loadConstant((long) ips.get(i)).lcmp().ifne(out);
+            flags.kind = kind;
+            edge(index, ips.get(i));
+        }
     }
 
     private void conditional(int index, Insn in, int cond) {
@@ -341,7 +392,6 @@ final class RegionWriter {
             Label leave = exits.next(ip, flags.kind, 0);
             code.iinc(Frame.BUDGET, -1);
             code.iload(Frame.BUDGET).branch(Opcode.IFLE, leave);
-            exits.ifRequested(leave);
         }
         code.goto_(starts[to]);
     }
@@ -350,25 +400,13 @@ final class RegionWriter {
         if (integers.write(in, miss)) {
             return;
         }
-        List<CallOut> slow = new ArrayList<>(1);
-        boolean written =
-                vectors.write(
-                        in,
-                        miss,
-                        () -> {
-                            CallOut callOut = callOut(b, in, uncounted);
-                            slow.add(callOut);
-                            return callOut.start;
-                        });
-        if (!written) {
-            CallOut callOut = callOut(b, in, uncounted);
-            code.goto_(callOut.start);
-            slow.add(callOut);
-            flags.kind = callOut.kindAfter();
+        if (vectors.write(in, miss)) {
+            return;
         }
-        for (CallOut callOut : slow) {
-            code.labelBinding(callOut.resume);
-        }
+        CallOut callOut = callOut(b, in, uncounted);
+        code.goto_(callOut.start);
+        flags.kind = callOut.kindAfter();
+        code.labelBinding(callOut.resume);
     }
 
     private CallOut callOut(Block b, Insn in, int uncounted) {
@@ -390,18 +428,21 @@ final class RegionWriter {
 
     private void writeCallOut(CallOut c) {
         code.labelBinding(c.start);
-        FlagWriter stored = new FlagWriter(f);
-        stored.kind = c.kind;
-        stored.store();
+        int pending = c.kind.pending();
+        if (pending != PendingFlags.STORED) {
+            code.lload(Frame.A).lstore(Frame.RESULT).lload(Frame.B).lstore(Frame.AUX);
+        }
         // If it faults, only what came before has been executed.
         code.iinc(Frame.COUNT, -c.uncounted);
         f.spill();
         code.loadConstant(c.uncounted).istore(Frame.COUNT);
         code.aload(Frame.CPU_LOCAL).getstatic(self, "CALLED_OUT", Frame.INSNS);
-        code.loadConstant(c.number).aaload().loadConstant(c.page);
+        code.loadConstant(c.number).aaload().loadConstant(c.page).loadConstant(pending);
         code.invokestatic(Frame.RUNTIME, "callOut", CALL_OUT);
         code.istore(Frame.CODE);
+        memory.forgetPages();
         f.reloadAll(mayWrite(c.in));
+        f.reloadVectors();
         if (!VectorWriter.keepsFlags(c.in)) {
             f.reloadFlags();
         }

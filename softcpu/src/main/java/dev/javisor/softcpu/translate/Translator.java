@@ -162,7 +162,7 @@ public final class Translator {
                 if (shape.blocks.isEmpty()) {
                     return null;
                 }
-                RegionWriter writer = new RegionWriter(shape);
+                RegionWriter writer = new RegionWriter(shape, cpu.mmu.backing().byteSize());
                 if (listings) {
                     writer.withLines();
                 }
@@ -199,12 +199,9 @@ public final class Translator {
                 return (Region)
                         made.lookupClass()
                                 .getDeclaredConstructor(
-                                        RegionPages.class, int.class, boolean.class, boolean.class)
+                                        RegionPages.class, int.class, int.class, boolean.class)
                                 .newInstance(
-                                        shape.pages(),
-                                        context,
-                                        writer.usesVectors(),
-                                        shape.isCut());
+                                        shape.pages(), context, writer.vectorUse(), shape.isCut());
             } finally {
                 RegionRuntime.hand(null);
             }

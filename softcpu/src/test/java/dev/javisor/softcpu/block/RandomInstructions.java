@@ -66,7 +66,95 @@ public final class RandomInstructions {
         Op.CVTTSD2SI,
         Op.PMULLW,
         Op.SQRTSD,
-        Op.MAXSD
+        Op.MAXSD,
+        Op.MINSD,
+        Op.ADDPD,
+        Op.SUBPD,
+        Op.MULPD,
+        Op.DIVPD,
+        Op.ADDSS,
+        Op.SUBSS,
+        Op.MULSS,
+        Op.DIVSS,
+        Op.ADDPS,
+        Op.SUBPS,
+        Op.MULPS,
+        Op.PANDN,
+        Op.PCMPEQW,
+        Op.PCMPEQQ,
+        Op.PCMPGTB,
+        Op.PCMPGTW,
+        Op.PCMPGTD,
+        Op.PCMPGTQ,
+        Op.PMINUB,
+        Op.PMAXUB,
+        Op.PMINSB,
+        Op.PMAXSB,
+        Op.PMINSW,
+        Op.PMAXSW,
+        Op.PMINUW,
+        Op.PMAXUW,
+        Op.PMINSD,
+        Op.PMAXSD,
+        Op.PMINUD,
+        Op.PMAXUD,
+        Op.PAVGB,
+        Op.PAVGW,
+        Op.PMULHW,
+        Op.PMULHUW,
+        Op.PMULLD,
+        Op.PMULUDQ,
+        Op.PMULDQ,
+        Op.PMADDWD,
+        Op.PSADBW,
+        Op.PSLLW,
+        Op.PSLLD,
+        Op.PSLLQ,
+        Op.PSRLW,
+        Op.PSRLD,
+        Op.PSRLQ,
+        Op.PSRAW,
+        Op.PSRAD,
+        Op.PSLLDQ,
+        Op.PSRLDQ,
+        Op.PSHUFD,
+        Op.PSHUFLW,
+        Op.PSHUFHW,
+        Op.PSHUFB,
+        Op.PALIGNR,
+        Op.SHUFPS,
+        Op.PUNPCKLBW,
+        Op.PUNPCKLWD,
+        Op.PUNPCKLDQ,
+        Op.PUNPCKHBW,
+        Op.PUNPCKHWD,
+        Op.PUNPCKHDQ,
+        Op.PUNPCKHQDQ,
+        Op.PACKUSWB,
+        Op.PMOVMSKB,
+        Op.PTEST,
+        Op.MOVHLPS,
+        Op.MOVLHPS,
+        Op.MOVDDUP
+    };
+    private static final Op[] VEX_ONLY = {
+        Op.VPBROADCASTB,
+        Op.VPBROADCASTW,
+        Op.VPBROADCASTD,
+        Op.VPBROADCASTQ,
+        Op.VEXTRACTI128,
+        Op.VINSERTI128,
+        Op.VPERMQ,
+        Op.VPERM2I128,
+        Op.VZEROUPPER,
+        Op.VFMADD132SD,
+        Op.VFMADD213SD,
+        Op.VFMADD231SD,
+        Op.VFNMADD231SD,
+        Op.VFMADD132PD,
+        Op.VFMADD213PD,
+        Op.VFMADD231PD,
+        Op.VFNMADD213PD
     };
     private static final Op[] PLAIN = {Op.CBW, Op.CWD, Op.LEAVE, Op.NOP};
 
@@ -87,14 +175,15 @@ public final class RandomInstructions {
     }
 
     public static boolean setsFlags(Insn in) {
-        if (in.vectorBytes != 0 && in.op != Op.COMISD && in.op != Op.UCOMISD) {
+        boolean compares = in.op == Op.COMISD || in.op == Op.UCOMISD || in.op == Op.PTEST;
+        if (in.vectorBytes != 0 && !compares) {
             return false;
         }
         return switch (in.op) {
             case MOV, MOVZX, MOVSX, MOVSXD, LEA, NOT, PUSH, LEAVE, NOP, CBW, CWD, CMOVCC, SETCC ->
                     false;
             case XCHG, BSWAP -> false;
-            case COMISD, UCOMISD -> true;
+            case COMISD, UCOMISD, PTEST -> true;
             case SHL, SHR, SAR ->
                     in.kind1 == Insn.GPR || (in.imm & (in.opSize == 8 ? 63 : 31)) != 0;
             default -> true;
@@ -268,10 +357,12 @@ public final class RandomInstructions {
         return in;
     }
 
-    /** SSE in its legacy encoding, 16 bytes. */
+    /** SSE or AVX, 16 or 32 bytes. */
     public Insn nextVector() {
         Insn in = new Insn();
-        in.op = VECTOR[random.nextInt(VECTOR.length)];
+        boolean vexOnly = random.nextInt(6) == 0;
+        Op[] ops = vexOnly ? VEX_ONLY : VECTOR;
+        in.op = ops[random.nextInt(ops.length)];
         in.opSize = 4;
         in.addrSize = 8;
         in.mode = 64;
@@ -282,6 +373,55 @@ public final class RandomInstructions {
         in.kind1 = Insn.XMM;
         in.reg0 = (byte) random.nextInt(16);
         in.reg1 = (byte) random.nextInt(16);
+        in.reg2 = (byte) random.nextInt(16);
+        if (vexOnly) {
+            vexOnly(in);
+        } else if (!special(in)) {
+            boolean memory = random.nextInt(3) == 0 && hasMemoryForm(in.op);
+            if (memory) {
+                memory(in);
+            }
+            byte second = memory ? Insn.MEM : Insn.XMM;
+            in.kind1 = second;
+            if (random.nextInt(3) == 0 && in.op != Op.PTEST && !isCompare(in.op)) {
+                in.vexBytes = 2;
+                in.vectorBytes = (byte) (isScalar(in.op) ? 16 : 16 << random.nextInt(2));
+                switch (in.op) {
+                    case PSHUFD, PSHUFLW, PSHUFHW -> {}
+                    default -> {
+                        in.kind1 = Insn.XMM;
+                        in.kind2 = second;
+                    }
+                }
+            }
+            switch (in.op) {
+                case PSHUFD, PSHUFLW, PSHUFHW, PALIGNR, SHUFPS ->
+                        in.imm = random.nextInt(in.op == Op.PALIGNR ? 40 : 256);
+                default -> {}
+            }
+        }
+        in.memSize = 16;
+        return in;
+    }
+
+    private static boolean hasMemoryForm(Op op) {
+        return op != Op.MOVHLPS && op != Op.MOVLHPS;
+    }
+
+    private static boolean isCompare(Op op) {
+        return op == Op.COMISD || op == Op.UCOMISD;
+    }
+
+    private static boolean isScalar(Op op) {
+        String name = op.name();
+        return name.endsWith("SD") && !name.startsWith("P")
+                || name.endsWith("SS")
+                || op == Op.MOVHLPS
+                || op == Op.MOVLHPS;
+    }
+
+    /** Operations with other operands than a register and a register or memory. */
+    private boolean special(Insn in) {
         switch (in.op) {
             case MOVUPS, MOVDQU, MOVAPS, MOVDQA, MOVSS, MOVSD_XMM, MOVQ -> {
                 int form = random.nextInt(3);
@@ -292,6 +432,16 @@ public final class RandomInstructions {
                     } else {
                         in.kind1 = Insn.MEM;
                     }
+                    if (in.op != Op.MOVSS && in.op != Op.MOVSD_XMM && random.nextInt(3) == 0) {
+                        in.vexBytes = 2;
+                        in.vectorBytes = (byte) (in.op == Op.MOVQ ? 16 : 16 << random.nextInt(2));
+                    }
+                }
+            }
+            case MOVDDUP -> {
+                if (random.nextBoolean()) {
+                    memory(in);
+                    in.kind1 = Insn.MEM;
                 }
             }
             case MOVD -> {
@@ -318,15 +468,49 @@ public final class RandomInstructions {
                 in.opSize = (byte) (4 << random.nextInt(2));
                 in.kind0 = Insn.GPR;
             }
-            default -> {
+            case PMOVMSKB -> {
+                in.kind0 = Insn.GPR;
+                in.vexBytes = (byte) (random.nextBoolean() ? 2 : 0);
+                in.vectorBytes = (byte) (in.vexBytes == 0 ? 16 : 32);
+            }
+            case PSLLW, PSLLD, PSLLQ, PSRLW, PSRLD, PSRLQ, PSRAW, PSRAD, PSLLDQ, PSRLDQ -> {
+                in.imm = random.nextInt(random.nextInt(4) == 0 ? 256 : 20);
                 if (random.nextInt(3) == 0) {
-                    memory(in);
-                    in.kind1 = Insn.MEM;
+                    in.vexBytes = 2;
+                    in.kind2 = Insn.IMM;
+                    in.vectorBytes = 32;
+                } else {
+                    in.kind1 = Insn.IMM;
                 }
             }
+            default -> {
+                return false;
+            }
         }
-        in.memSize = 16;
-        return in;
+        return true;
+    }
+
+    private void vexOnly(Insn in) {
+        in.vexBytes = 3;
+        in.vectorBytes = 32;
+        in.imm = random.nextInt(256);
+        boolean memory = random.nextInt(3) == 0;
+        if (memory && in.op != Op.VZEROUPPER) {
+            memory(in);
+        }
+        byte other = memory ? Insn.MEM : Insn.XMM;
+        switch (in.op) {
+            case VPBROADCASTB, VPBROADCASTW, VPBROADCASTD, VPBROADCASTQ, VPERMQ -> in.kind1 = other;
+            case VEXTRACTI128 -> in.kind0 = other;
+            case VZEROUPPER -> {
+                in.kind0 = Insn.NONE;
+                in.kind1 = Insn.NONE;
+            }
+            default -> {
+                in.kind2 = other;
+                in.vectorBytes = (byte) (in.op.name().endsWith("SD") ? 16 : 32);
+            }
+        }
     }
 
     /** The same random vector registers and MXCSR for both. */
@@ -476,7 +660,8 @@ public final class RandomInstructions {
         regions.add(new GuestMemory.Region(0, 0, RAM_BYTES));
         Cpu cpu = new Cpu(0, new Ram(new GuestMemory(backing, regions, () -> {})));
         cpu.cr0 |= Cpu.CR0_PE;
-        cpu.cr4 |= Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT;
+        cpu.cr4 |= Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_OSXSAVE;
+        cpu.xcr0 = 7;
         cpu.efer = Cpu.EFER_LMA;
         cpu.segAttributes[Seg.CS] = Seg.L | Seg.PRESENT | Seg.S | Seg.CODE | Seg.RW;
         cpu.segBase[Seg.GS] = 0x800;
@@ -493,6 +678,10 @@ public final class RandomInstructions {
         out.reg0 = in.reg0;
         out.reg1 = in.reg1;
         out.reg2 = in.reg2;
+        out.kind3 = in.kind3;
+        out.reg3 = in.reg3;
+        out.vexBytes = in.vexBytes;
+        out.vectorBytes = in.vectorBytes;
         out.opSize = in.opSize;
         out.memSize = in.memSize;
         out.addrSize = in.addrSize;
@@ -511,9 +700,24 @@ public final class RandomInstructions {
     }
 
     public static String describe(Insn in) {
-        return "%s.%d kinds %d,%d,%d regs %d,%d imm %x cond %d mem %d[%d+%d<<%d+%x]"
+        return "%s.%d/%d.%d kinds %d,%d,%d regs %d,%d,%d imm %x cond %d mem %d[%d+%d<<%d+%x]"
                 .formatted(
-                        in.op, in.opSize, in.kind0, in.kind1, in.kind2, in.reg0, in.reg1, in.imm,
-                        in.cond, in.seg, in.base, in.index, in.scale, in.disp);
+                        in.op,
+                        in.opSize,
+                        in.vexBytes,
+                        in.vectorBytes,
+                        in.kind0,
+                        in.kind1,
+                        in.kind2,
+                        in.reg0,
+                        in.reg1,
+                        in.reg2,
+                        in.imm,
+                        in.cond,
+                        in.seg,
+                        in.base,
+                        in.index,
+                        in.scale,
+                        in.disp);
     }
 }

@@ -64,7 +64,7 @@ class LockstepTest {
     }
 
     private static Region region(ToIntFunction<Cpu> body) {
-        return new Region(new RegionPages(new long[0], new int[0], new int[0]), 0, false, false) {
+        return new Region(new RegionPages(new long[0], new int[0], new int[0]), 0, 0, false) {
             @Override
             public int run(Cpu c, int budget) {
                 return body.applyAsInt(c);

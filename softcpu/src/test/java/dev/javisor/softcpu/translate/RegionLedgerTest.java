@@ -27,7 +27,7 @@ class RegionLedgerTest {
             super(
                     new RegionPages(new long[] {0}, new int[] {page}, new int[] {0}),
                     0,
-                    false,
+                    0,
                     false);
         }
 

@@ -60,7 +60,7 @@ class TranslationTest {
             long before = fast.retired;
             assertThat(region.isUsable(fast)).isTrue();
             try {
-                int why = region.run(fast, 1 + random.nextInt(20));
+                int why = region.enter(fast, 1 + random.nextInt(20));
                 left += why == Region.SIDE_EXIT ? 1 : 0;
             } catch (GuestFault fault) {
                 fast.rip = requireNonNull(fast.calledOut).ip;
