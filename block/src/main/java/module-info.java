@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module dev.javisor.block {
     requires transitive dev.javisor.base;
+    requires dev.javisor.linux;
     requires static transitive org.jspecify;
 
     exports dev.javisor.block;

@@ -3,7 +3,6 @@ package dev.javisor.block;
 import dev.javisor.block.foreign.ForeignImage;
 import dev.javisor.block.qcow2.Qcow2Files;
 import dev.javisor.block.qcow2.Qcow2Info;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

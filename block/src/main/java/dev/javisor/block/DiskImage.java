@@ -29,6 +29,11 @@ public interface DiskImage extends AutoCloseable {
     /** Gives the space back where that can be; reads then give anything, mostly zeroes. */
     void discard(long offset, long sizeBytes);
 
+    /** Whether {@link #discard} gives anything back. */
+    default boolean canDiscard() {
+        return false;
+    }
+
     /** Makes every operation that has ended durable. */
     void flush();
 

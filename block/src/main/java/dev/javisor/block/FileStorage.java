@@ -1,7 +1,6 @@
 package dev.javisor.block;
 
-import org.jspecify.annotations.Nullable;
-
+import dev.javisor.linux.SparseFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -17,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file or a block device, locked: shared if read-only, else exclusively, so that no two machines
@@ -27,6 +27,9 @@ public final class FileStorage implements Storage {
     /** Largest single transfer; the system's own limit is just below 2 GiB. */
     private static final long PIECE_BYTES = 1L << 30;
 
+    /** Most runs of data and holes that are counted. */
+    private static final int MAX_RUNS = 1 << 16;
+
     /** Channels that are open for reading, by the file's identity. */
     private static final Map<Object, Shared> SHARED = new ConcurrentHashMap<>();
 
@@ -35,19 +38,29 @@ public final class FileStorage implements Storage {
     private final @Nullable Object sharedKey;
     private final boolean readOnly;
 
+    /** Null where the system has nothing of the kind. */
+    private final @Nullable SparseFile holes;
+
     private static final class Shared {
         private final FileChannel channel;
+        private final @Nullable SparseFile holes;
         private int users = 1;
 
-        Shared(FileChannel channel) {
+        Shared(FileChannel channel, @Nullable SparseFile holes) {
             this.channel = channel;
+            this.holes = holes;
         }
     }
 
     private FileStorage(
-            Path path, FileChannel channel, @Nullable Object sharedKey, boolean readOnly) {
+            Path path,
+            FileChannel channel,
+            @Nullable SparseFile holes,
+            @Nullable Object sharedKey,
+            boolean readOnly) {
         this.path = path;
         this.channel = channel;
+        this.holes = holes;
         this.sharedKey = sharedKey;
         this.readOnly = readOnly;
     }
@@ -86,12 +99,13 @@ public final class FileStorage implements Storage {
                 Shared present = SHARED.get(key);
                 if (present != null) {
                     present.users++;
-                    return new FileStorage(path, present.channel, key, true);
+                    return new FileStorage(path, present.channel, present.holes, key, true);
                 }
                 FileChannel channel = openChannel(path, StandardOpenOption.READ);
                 lock(path, channel, true);
-                SHARED.put(key, new Shared(channel));
-                return new FileStorage(path, channel, key, true);
+                SparseFile holes = SparseFile.open(path.toString(), false).orElse(null);
+                SHARED.put(key, new Shared(channel, holes));
+                return new FileStorage(path, channel, holes, key, true);
             } catch (IOException e) {
                 throw explained(path, true, e);
             }
@@ -108,7 +122,8 @@ public final class FileStorage implements Storage {
                                 StandardOpenOption.CREATE)
                         : openChannel(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
         lock(path, channel, false);
-        return new FileStorage(path, channel, null, false);
+        SparseFile holes = SparseFile.open(path.toString(), true).orElse(null);
+        return new FileStorage(path, channel, holes, null, false);
     }
 
     private static Object key(Path path) throws IOException {
@@ -245,6 +260,50 @@ public final class FileStorage implements Storage {
     }
 
     @Override
+    public void discard(long offset, long sizeBytes) {
+        if (holes != null && !readOnly && sizeBytes > 0) {
+            boolean unusedDone = holes.punch(offset, sizeBytes);
+        }
+    }
+
+    @Override
+    public boolean canDiscard() {
+        return holes != null && !readOnly && holes.canPunch();
+    }
+
+    @Override
+    public long run(long offset, long max) {
+        if (holes == null) {
+            return max;
+        }
+        long data = holes.nextData(offset);
+        if (data != offset) {
+            return -(data < 0 ? max : Math.min(max, data - offset));
+        }
+        long hole = holes.nextHole(offset);
+        return hole <= offset ? max : Math.min(max, hole - offset);
+    }
+
+    @Override
+    public long allocatedBytes() {
+        if (holes == null) {
+            return -1;
+        }
+        long size = sizeBytes();
+        long sum = 0;
+        int runs = 0;
+        for (long at = 0; at < size; runs++) {
+            if (runs > MAX_RUNS) {
+                return -1;
+            }
+            long run = run(at, size - at);
+            sum += Math.max(run, 0);
+            at += Math.abs(run);
+        }
+        return sum;
+    }
+
+    @Override
     public void flush() {
         if (readOnly) {
             return;
@@ -271,6 +330,10 @@ public final class FileStorage implements Storage {
             channel.close();
         } catch (IOException e) {
             throw failed("closing", 0, e);
+        } finally {
+            if (holes != null) {
+                holes.close();
+            }
         }
     }
 

@@ -1,13 +1,12 @@
 package dev.javisor.block;
 
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A disk image as a backend for a device: operations run on a small pool of platform threads,
@@ -76,10 +75,9 @@ public final class ImageBackend implements BlockBackend {
         return image.isReadOnly();
     }
 
-    /** Raw files give nothing back: the platform has no call to punch a hole into a file. */
     @Override
     public boolean canDiscard() {
-        return !image.isReadOnly() && image.format() == DiskFormat.QCOW2;
+        return !image.isReadOnly() && image.canDiscard();
     }
 
     @Override

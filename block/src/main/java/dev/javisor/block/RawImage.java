@@ -82,9 +82,20 @@ public final class RawImage implements DiskImage {
         }
     }
 
-    /** Does nothing: the platform has no call to punch a hole into a file. */
     @Override
-    public void discard(long offset, long sizeBytes) {}
+    public void discard(long offset, long sizeBytes) {
+        storage.discard(offset, sizeBytes);
+    }
+
+    @Override
+    public boolean canDiscard() {
+        return storage.canDiscard();
+    }
+
+    @Override
+    public long allocatedBytes() {
+        return storage.allocatedBytes();
+    }
 
     @Override
     public void flush() {
@@ -99,7 +110,9 @@ public final class RawImage implements DiskImage {
 
     @Override
     public Extent extent(long offset, long maxBytes) {
-        return new Extent(offset, Math.min(maxBytes, sizeBytes - offset), Extent.Kind.DATA, offset);
+        long run = storage.run(offset, Math.min(maxBytes, sizeBytes - offset));
+        Extent.Kind kind = run < 0 ? Extent.Kind.ZERO : Extent.Kind.DATA;
+        return new Extent(offset, Math.abs(run), kind, offset);
     }
 
     @Override

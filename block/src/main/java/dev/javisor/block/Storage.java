@@ -23,6 +23,27 @@ public interface Storage extends AutoCloseable {
     /** Cuts off, or grows with zeroes that take no space where there are holes. */
     void resize(long sizeBytes);
 
+    /** Gives a part back to the host, where that can be; it then reads as zeroes, or as before. */
+    default void discard(long offset, long sizeBytes) {}
+
+    /** Whether {@link #discard} does something. */
+    default boolean canDiscard() {
+        return false;
+    }
+
+    /**
+     * How many bytes from {@code offset} on are alike: a positive number for data, a negative one
+     * for a hole, which reads as zeroes. At most {@code max}.
+     */
+    default long run(long offset, long max) {
+        return max;
+    }
+
+    /** Bytes that it takes on its host; negative if not known. */
+    default long allocatedBytes() {
+        return -1;
+    }
+
     /** Makes all completed writes durable, in no order among themselves. */
     void flush();
 

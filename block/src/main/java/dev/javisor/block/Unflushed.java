@@ -35,6 +35,26 @@ record Unflushed(Storage storage) implements Storage {
     }
 
     @Override
+    public void discard(long offset, long sizeBytes) {
+        storage.discard(offset, sizeBytes);
+    }
+
+    @Override
+    public boolean canDiscard() {
+        return storage.canDiscard();
+    }
+
+    @Override
+    public long run(long offset, long max) {
+        return storage.run(offset, max);
+    }
+
+    @Override
+    public long allocatedBytes() {
+        return storage.allocatedBytes();
+    }
+
+    @Override
     public void flush() {}
 
     @Override

@@ -1,7 +1,6 @@
 package dev.javisor.cli;
 
 import dev.javisor.block.DiskFormat;
-
 import java.nio.file.Path;
 import java.util.Optional;
 

@@ -3,7 +3,6 @@ package dev.javisor.cli;
 import dev.javisor.guestkit.GuestImage;
 import dev.javisor.guestkit.GuestImages;
 import dev.javisor.guestkit.GuestOverlay;
-
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 import java.util.Optional;

@@ -7,7 +7,6 @@ import dev.javisor.vmm.Vm;
 import dev.javisor.vmm.VmConsole;
 import dev.javisor.vmm.VmOutcome;
 import dev.javisor.vmm.VmSpec;
-
 import java.util.ArrayList;
 import java.util.List;
 

@@ -52,6 +52,9 @@ final class LibC {
             downcall("memfd_create", FunctionDescriptor.of(INT, POINTER, INT));
     static final MethodHandle FTRUNCATE =
             downcall("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
+    static final MethodHandle LSEEK = downcall("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
+    static final MethodHandle FALLOCATE =
+            downcall("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
     static final MethodHandle EVENTFD = downcall("eventfd", FunctionDescriptor.of(INT, INT, INT));
     static final MethodHandle EPOLL_CREATE1 =
             downcall("epoll_create1", FunctionDescriptor.of(INT, INT));

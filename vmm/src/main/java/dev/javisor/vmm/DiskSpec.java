@@ -2,7 +2,6 @@ package dev.javisor.vmm;
 
 import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
-
 import java.nio.file.Path;
 import java.util.Optional;
 

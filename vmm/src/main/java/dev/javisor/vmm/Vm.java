@@ -16,9 +16,6 @@ import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.machine.MachineEvents;
-
-import org.jspecify.annotations.Nullable;
-
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One virtual machine: its memory, board and vCPUs, and the actions over them ({@link VmAction}).

@@ -6,7 +6,6 @@ import dev.javisor.block.DiskImage;
 import dev.javisor.block.Extent;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.Storage;
-
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Optional;
@@ -134,7 +133,7 @@ public final class ForeignImage implements DiskImage {
 
     @Override
     public long allocatedBytes() {
-        return file.sizeBytes();
+        return file.allocatedBytes();
     }
 
     private BlockException refusal() {

@@ -2,7 +2,6 @@ package dev.javisor.block.foreign;
 
 import dev.javisor.block.Extent;
 import dev.javisor.block.Storage;
-
 import org.jspecify.annotations.Nullable;
 
 /** Where a run of a disk lies; reused. */

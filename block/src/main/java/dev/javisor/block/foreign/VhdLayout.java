@@ -2,7 +2,6 @@ package dev.javisor.block.foreign;
 
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.Storage;
-
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 

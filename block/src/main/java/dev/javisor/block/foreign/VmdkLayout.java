@@ -3,7 +3,6 @@ package dev.javisor.block.foreign;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.Storage;
-
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

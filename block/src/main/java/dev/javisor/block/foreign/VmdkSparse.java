@@ -4,7 +4,6 @@ import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.Extent;
 import dev.javisor.block.Storage;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

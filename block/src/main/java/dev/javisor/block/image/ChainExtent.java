@@ -2,7 +2,6 @@ package dev.javisor.block.image;
 
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.Extent;
-
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -3,13 +3,11 @@ package dev.javisor.block.image;
 import dev.javisor.block.BlockBackend;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.BlockIo;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends equal requests to a backend and keeps so many in flight.

@@ -2,7 +2,6 @@ package dev.javisor.block.image;
 
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.IoBuffers;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 

@@ -4,10 +4,8 @@ import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.qcow2.Qcow2Image;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies a disk's contents into an image that was just made, so that all of it reads as zeroes.

@@ -4,11 +4,9 @@ import dev.javisor.block.DiskImage;
 import dev.javisor.block.Extent;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.qcow2.Qcow2Image;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /** Moves contents between an image and what lies under it. */
 public final class ImageLayers {

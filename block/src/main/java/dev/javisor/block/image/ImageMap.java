@@ -1,10 +1,8 @@
 package dev.javisor.block.image;
 
 import dev.javisor.block.DiskImage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** Where each part of a disk comes from. */
 public final class ImageMap {

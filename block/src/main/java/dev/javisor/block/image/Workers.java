@@ -1,13 +1,11 @@
 package dev.javisor.block.image;
 
 import dev.javisor.block.BlockException;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /** Goes through a disk in pieces, a few threads side by side, each with a buffer of its own. */
 final class Workers {

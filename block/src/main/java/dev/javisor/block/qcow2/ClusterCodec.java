@@ -1,7 +1,6 @@
 package dev.javisor.block.qcow2;
 
 import dev.javisor.block.BlockException;
-
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.zip.DataFormatException;
 import java.util.zip.Deflater;

@@ -3,7 +3,6 @@ package dev.javisor.block.qcow2;
 import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

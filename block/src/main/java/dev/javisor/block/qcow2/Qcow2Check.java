@@ -3,7 +3,6 @@ package dev.javisor.block.qcow2;
 import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
-
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,6 +72,9 @@ public final class Qcow2Check {
         try {
             if (!image.isReadOnly() && repair == Repair.NONE && !image.needsRepair()) {
                 image.reclaimAll();
+            } else if (!image.isReadOnly() && repair != Repair.NONE) {
+                image.meta.commit(false);
+                image.meta.forgetFreed();
             }
             return new Qcow2Check(image).run(repair);
         } finally {

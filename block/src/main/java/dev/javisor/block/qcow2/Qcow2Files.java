@@ -5,7 +5,6 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.Storage;
-
 import org.jspecify.annotations.Nullable;
 
 /** Opens images. What a header refers to is opened by the caller, or not at all. */

@@ -9,14 +9,12 @@ import dev.javisor.block.Extent;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open qcow2 image (QEMU docs/interop/qcow2). Transfers run side by side: the mapping is looked
@@ -240,6 +238,7 @@ public final class Qcow2Image implements DiskImage {
                 FreedClusters free = meta.reclaim();
                 long tail = compressedEnd >>> clusterBits;
                 for (int i = 0; i < free.runs(); i++) {
+                    file.discard(free.first(i) << clusterBits, free.count(i) << clusterBits);
                     if (tail >= free.first(i) && tail < free.first(i) + free.count(i)) {
                         compressedEnd = 0;
                     }
@@ -801,8 +800,13 @@ public final class Qcow2Image implements DiskImage {
     }
 
     @Override
+    public boolean canDiscard() {
+        return !readOnly;
+    }
+
+    @Override
     public long allocatedBytes() {
-        return file.sizeBytes();
+        return file.allocatedBytes();
     }
 
     @Override

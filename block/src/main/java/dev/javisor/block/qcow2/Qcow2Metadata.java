@@ -6,9 +6,6 @@ import dev.javisor.block.BlockException;
 import dev.javisor.block.Extent;
 import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -16,6 +13,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tables of an open image, and the order in which they reach the file.
@@ -697,10 +695,19 @@ final class Qcow2Metadata {
         commit(true);
     }
 
-    /** Forgets cached tables, after others than we have changed them in the file. */
+    /** Forgets references that were dropped: a check is about to count what is left anew. */
+    void forgetFreed() {
+        freed.clear();
+        reclaimable.clear();
+    }
+
+    /** Forgets cached tables, after a repair has replaced the refcounts in the file. */
     void reload() {
         lock.lock();
         try {
+            l2Cache.writeDirty();
+            l1Dirty.stream().forEach(sector -> write(List.of(l1Sector(sector))));
+            l1Dirty.clear();
             l2Cache.clear();
             refcountCache.clear();
             metadata.clear();

@@ -4,7 +4,6 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskImage;
-
 import java.util.Arrays;
 
 /** Changes the size of a disk that is open; waits for transfers in flight. */

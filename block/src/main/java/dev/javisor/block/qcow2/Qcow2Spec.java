@@ -4,10 +4,8 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
 import dev.javisor.block.Storage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An image to be made.

@@ -5,7 +5,6 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.List;

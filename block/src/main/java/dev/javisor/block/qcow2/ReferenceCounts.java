@@ -1,7 +1,6 @@
 package dev.javisor.block.qcow2;
 
 import dev.javisor.block.BlockException;
-
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;

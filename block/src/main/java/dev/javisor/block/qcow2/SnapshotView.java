@@ -5,7 +5,6 @@ import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.Extent;
 import dev.javisor.block.IoBuffers;
-
 import java.util.Optional;
 
 /** What a snapshot holds, read through its own L1 table. */

@@ -1,7 +1,6 @@
 package dev.javisor.block.qcow2;
 
 import dev.javisor.block.Storage;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -148,11 +147,11 @@ final class TableCache {
         }
     }
 
-    /** Forgets everything. Nothing may be dirty. */
+    /** Forgets everything, also what has not been written. */
     void clear() {
-        if (dirtyCount != 0) {
-            throw new IllegalStateException(dirtyCount + " dirty slices");
-        }
+        dirtyCount = 0;
+        Arrays.fill(dirty, false);
+        Arrays.fill(writing, false);
         used = 0;
         hand = 0;
         Arrays.fill(index, EMPTY);

@@ -1,10 +1,8 @@
 package dev.javisor.block.qcow2;
 
 import dev.javisor.block.Storage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /** A storage that stays open when what uses it is closed. */
 record Unclosed(Storage storage) implements Storage {
@@ -40,6 +38,26 @@ record Unclosed(Storage storage) implements Storage {
     @Override
     public void resize(long sizeBytes) {
         storage.resize(sizeBytes);
+    }
+
+    @Override
+    public void discard(long offset, long sizeBytes) {
+        storage.discard(offset, sizeBytes);
+    }
+
+    @Override
+    public boolean canDiscard() {
+        return storage.canDiscard();
+    }
+
+    @Override
+    public long run(long offset, long max) {
+        return storage.run(offset, max);
+    }
+
+    @Override
+    public long allocatedBytes() {
+        return storage.allocatedBytes();
     }
 
     @Override

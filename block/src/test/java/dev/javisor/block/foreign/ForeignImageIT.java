@@ -10,18 +10,16 @@ import dev.javisor.block.DiskImage;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.MemoryStorage;
 import dev.javisor.block.QemuImg;
-
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Images that QEMU makes in other systems' formats; whole, and damaged in random places. */
 class ForeignImageIT {

@@ -6,10 +6,6 @@ import dev.javisor.block.DiskImage;
 import dev.javisor.block.MemoryStorage;
 import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
-
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
-
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Random operations, compared with bytes in memory. The seed is in each test's name. */
 class Qcow2ModelTest {

@@ -4,13 +4,11 @@ import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.IoBuffers;
 import dev.javisor.block.Storage;
-
-import org.jspecify.annotations.Nullable;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /** The kinds of images that tests go through, and short ways to use them. */
 final class Specs {

@@ -5,16 +5,13 @@ import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.ImageBackend;
 import dev.javisor.block.image.ImageBench;
-
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 
 /** {@code javisor image bench}. */
 @Command(

@@ -4,18 +4,15 @@ import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.qcow2.LiveBitmaps;
 import dev.javisor.block.qcow2.Qcow2Image;
-
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.List;
-import java.util.concurrent.Callable;
 
 /** {@code javisor image bitmap}. */
 @Command(

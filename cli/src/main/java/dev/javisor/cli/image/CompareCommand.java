@@ -3,16 +3,13 @@ package dev.javisor.cli.image;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.image.ImageCompare;
-
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 
 /** {@code javisor image compare}. */
 @Command(

@@ -7,18 +7,15 @@ import dev.javisor.block.DiskImage;
 import dev.javisor.block.image.ImageCopy;
 import dev.javisor.block.qcow2.Qcow2Image;
 import dev.javisor.block.qcow2.Qcow2Snapshots;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code javisor image convert}. */
 @Command(

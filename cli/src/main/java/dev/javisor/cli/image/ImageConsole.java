@@ -1,19 +1,16 @@
 package dev.javisor.cli.image;
 
 import dev.javisor.block.image.Progress;
-
+import java.io.PrintStream;
+import java.util.Optional;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
-
-import java.io.PrintStream;
-import java.util.Optional;
 
 /**
  * Where the verbs print.

@@ -5,19 +5,15 @@ import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.image.ChainExtent;
 import dev.javisor.block.image.ImageMap;
-
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
-
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 
 /** {@code javisor image map}. */
 @Command(

@@ -9,14 +9,12 @@ import dev.javisor.block.FileStorage;
 import dev.javisor.block.RawImage;
 import dev.javisor.block.qcow2.Qcow2Image;
 import dev.javisor.block.qcow2.Qcow2Spec;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An image to be made, as the options of {@code create} and {@code convert} say.

@@ -3,7 +3,6 @@ package dev.javisor.cli.image;
 import dev.javisor.base.Sizes;
 import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
-
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;

@@ -9,15 +9,13 @@ import dev.javisor.block.qcow2.Qcow2Image;
 import dev.javisor.block.qcow2.Qcow2Info;
 import dev.javisor.block.qcow2.Qcow2Snapshot;
 import dev.javisor.block.qcow2.Qcow2Snapshots;
-
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
-
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Results as JSON with the keys that qemu-img has, and as lines for people. */
 final class Reports {

@@ -4,16 +4,13 @@ import dev.javisor.base.Sizes;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
-
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
-
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 
 /** {@code javisor image resize}. */
 @Command(

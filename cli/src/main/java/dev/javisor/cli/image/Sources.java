@@ -5,10 +5,8 @@ import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.qcow2.Qcow2Image;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** Opens the images that verbs work on. */
 final class Sources {

@@ -2,7 +2,6 @@ package dev.javisor.cli.image;
 
 import dev.javisor.base.JavisorException;
 import dev.javisor.block.DiskFormat;
-
 import java.nio.file.Path;
 
 /** A format that has nothing to check, which {@code check} reports with a status of its own. */

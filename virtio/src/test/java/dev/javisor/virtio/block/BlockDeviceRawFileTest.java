@@ -8,15 +8,13 @@ import dev.javisor.block.ImageBackend;
 import dev.javisor.virtio.IoThread;
 import dev.javisor.virtio.driver.DriverQueue;
 import dev.javisor.virtio.driver.VirtioBench;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The whole way from a driver to a file, with the threads that a machine has. */
 class BlockDeviceRawFileTest {
