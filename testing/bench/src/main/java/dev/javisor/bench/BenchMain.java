@@ -7,7 +7,11 @@ import java.util.List;
 /** {@code bench [NAME [RUNS]]}: lists the benchmarks, or runs one. */
 public final class BenchMain {
     private static final List<Benchmark> ALL =
-            List.of(new BootBenchmark(), new CpuBenchmark(), new KvmBenchmark());
+            List.of(
+                    new BootBenchmark(),
+                    new CpuBenchmark(),
+                    new KvmBenchmark(),
+                    new ImageBenchmark());
     private static final int DEFAULT_RUNS = 5;
     private static final int USAGE = 64;
 
