@@ -52,7 +52,8 @@ final class LibC {
             downcall("memfd_create", FunctionDescriptor.of(INT, POINTER, INT));
     static final MethodHandle FTRUNCATE =
             downcall("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
-    static final MethodHandle LSEEK = downcall("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
+    static final MethodHandle LSEEK =
+            downcall("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
     static final MethodHandle FALLOCATE =
             downcall("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
     static final MethodHandle EVENTFD = downcall("eventfd", FunctionDescriptor.of(INT, INT, INT));

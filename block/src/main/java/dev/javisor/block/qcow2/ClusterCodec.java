@@ -90,15 +90,35 @@ abstract sealed class ClusterCodec implements AutoCloseable {
         }
     }
 
+    /** RFC 8878, in Java: what strangers compressed is not given to native code. */
     private static final class Zstd extends ClusterCodec {
+        private final ConcurrentLinkedQueue<ZstdDecoder> decoders = new ConcurrentLinkedQueue<>();
+        private final ConcurrentLinkedQueue<ZstdEncoder> encoders = new ConcurrentLinkedQueue<>();
+
         @Override
         void decompress(byte[] in, int length, byte[] out) {
-            throw new BlockException("zstd compression is not supported yet");
+            ZstdDecoder decoder = decoders.poll();
+            if (decoder == null) {
+                decoder = new ZstdDecoder();
+            }
+            try {
+                decoder.decode(in, length, out);
+            } finally {
+                decoders.add(decoder);
+            }
         }
 
         @Override
         int compress(byte[] in, byte[] out, int limit) {
-            throw new BlockException("zstd compression is not supported yet");
+            ZstdEncoder encoder = encoders.poll();
+            if (encoder == null) {
+                encoder = new ZstdEncoder();
+            }
+            try {
+                return encoder.encode(in, out, limit);
+            } finally {
+                encoders.add(encoder);
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -297,6 +298,63 @@ class Qcow2QemuIT {
                     .as("seed %d, %d events: %s", seed, events, outcome.output())
                     .isIn(0, 3);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"512", "4k", "64k", "2M"})
+    void zstd_ofBoth_isReadByTheOther(String cluster) throws IOException {
+        byte[] model = new byte[SIZE];
+        for (int at = 0; at < SIZE; ) {
+            int n = Math.min(SIZE - at, 1 + random.nextInt(3000));
+            byte[] part = Specs.random(random, 1 + random.nextInt(n));
+            for (int i = 0; i < n; i++) {
+                model[at + i] = random.nextInt(9) == 0 ? (byte) i : part[i % part.length];
+            }
+            at += n;
+        }
+        Path raw = Files.write(file("model.raw"), model);
+        Path theirs = file("theirs.qcow2");
+        QemuImg.Outcome made =
+                QemuImg.run(
+                        "qemu-img",
+                        "convert",
+                        "-c",
+                        "-f",
+                        "raw",
+                        "-O",
+                        "qcow2",
+                        "-o",
+                        "compression_type=zstd,cluster_size=" + cluster,
+                        raw.toString(),
+                        theirs.toString());
+        Assumptions.assumeTrue(made.status() == 0, made.output());
+        try (Qcow2Image image = open(theirs)) {
+            assertThat(Arrays.mismatch(Specs.read(image, 0, SIZE), model))
+                    .as("seed %d", seed)
+                    .isEqualTo(-1);
+        }
+        Path ours = file("ours.qcow2");
+        int bytes = (int) dev.javisor.base.Sizes.parse(cluster);
+        try (FileStorage storage = FileStorage.create(ours)) {
+            new Qcow2Spec(SIZE, 3, bytes, 16, false, false, "zstd", "", "", "", false)
+                    .create(storage, null);
+        }
+        try (Qcow2Image image = open(ours)) {
+            byte[] out = new byte[bytes];
+            for (int at = 0; at + bytes <= SIZE; at += bytes) {
+                byte[] part = Arrays.copyOfRange(model, at, at + bytes);
+                int n = image.compress(part, out);
+                if (n < 0) {
+                    Specs.write(image, at, part);
+                } else {
+                    image.writeCompressed(at, out, n);
+                }
+            }
+            int rest = SIZE % bytes;
+            Specs.write(image, SIZE - rest, Arrays.copyOfRange(model, SIZE - rest, SIZE));
+        }
+        QemuImg.checkClean(ours);
+        QemuImg.compare(ours, raw);
     }
 
     @Test
