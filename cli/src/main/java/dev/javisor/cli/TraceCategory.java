@@ -9,6 +9,8 @@ enum TraceCategory {
     boot,
     cpu,
     exits,
+    listing,
+    translate,
     virtio,
     vmm
 }

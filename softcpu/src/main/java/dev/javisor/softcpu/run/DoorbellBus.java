@@ -8,6 +8,11 @@ import dev.javisor.hypervisor.VcpuBus;
 final class DoorbellBus implements VcpuBus {
     private final Doorbells doorbells;
     private final VcpuBus bus;
+    long portAccesses;
+    long mmioAccesses;
+
+    /** Of both kinds of accesses, those that only rang a bell. */
+    long rung;
 
     DoorbellBus(Doorbells doorbells, VcpuBus bus) {
         this.doorbells = doorbells;
@@ -20,24 +25,32 @@ final class DoorbellBus implements VcpuBus {
 
     @Override
     public int readPort(int port, int sizeBytes) {
+        portAccesses++;
         return bus.readPort(port, sizeBytes);
     }
 
     @Override
     public void writePort(int port, int sizeBytes, int value) {
-        if (!doorbells.ringPort(port, sizeBytes, value)) {
+        portAccesses++;
+        if (doorbells.ringPort(port, sizeBytes, value)) {
+            rung++;
+        } else {
             bus.writePort(port, sizeBytes, value);
         }
     }
 
     @Override
     public long readMemory(long address, int sizeBytes) {
+        mmioAccesses++;
         return bus.readMemory(address, sizeBytes);
     }
 
     @Override
     public void writeMemory(long address, int sizeBytes, long value) {
-        if (!doorbells.ringMemory(address, sizeBytes, value)) {
+        mmioAccesses++;
+        if (doorbells.ringMemory(address, sizeBytes, value)) {
+            rung++;
+        } else {
             bus.writeMemory(address, sizeBytes, value);
         }
     }

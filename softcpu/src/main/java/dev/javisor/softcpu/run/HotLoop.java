@@ -42,6 +42,15 @@ final class HotLoop {
     /** Guest instructions retired; an instruction split by a fault is not counted. */
     long instructions;
 
+    /** Regions left before an instruction that tier one must execute. */
+    long exitsAside;
+
+    /** Regions after which someone asked for attention. */
+    long exitsRequested;
+
+    /** Regions entered. */
+    long entries;
+
     /** After LOOKUP: the block to link from, or null after an indirect branch. */
     @Nullable Block from;
 
@@ -122,6 +131,7 @@ final class HotLoop {
                 Region region = b.region;
                 if (region != null && !aside && usable(b, region)) {
                     inRegion = true;
+                    entries++;
                     aside =
                             (lockstep == null
                                             ? region.enter(c, region.budget())
@@ -131,7 +141,11 @@ final class HotLoop {
                     if (region.wantsMore()) {
                         Objects.requireNonNull(translator).requestLarge(b);
                     }
+                    if (aside) {
+                        exitsAside++;
+                    }
                     if (c.requests() != 0) {
+                        exitsRequested++;
                         return ATTENTION;
                     }
                     Block after = cache.ready(c.rip, b.key);

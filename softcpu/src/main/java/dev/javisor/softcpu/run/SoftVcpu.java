@@ -19,6 +19,7 @@ final class SoftVcpu implements Vcpu {
     private final VcpuPlatform platform;
     private final VcpuLoop loop;
     private @Nullable DoorbellBus bus;
+    private long returns;
     private String detail = "";
     private long ranNanos;
     private boolean closed;
@@ -68,7 +69,22 @@ final class SoftVcpu implements Vcpu {
             return ExitReason.FAULT;
         } finally {
             ranNanos += System.nanoTime() - start;
+            returns++;
         }
+    }
+
+    /** What it has done so far. */
+    VcpuStatistics statistics() {
+        VcpuStatistics event = new VcpuStatistics();
+        loop.tell(event);
+        event.returns = returns;
+        DoorbellBus doors = bus;
+        if (doors != null) {
+            event.portAccesses = doors.portAccesses;
+            event.mmioAccesses = doors.mmioAccesses;
+            event.doorbells = doors.rung;
+        }
+        return event;
     }
 
     @Override
@@ -102,6 +118,8 @@ final class SoftVcpu implements Vcpu {
             return;
         }
         closed = true;
+        System.getLogger("dev.javisor.translate")
+                .log(System.Logger.Level.DEBUG, () -> statistics().line());
         platform.close();
         LOG.log(
                 System.Logger.Level.DEBUG,

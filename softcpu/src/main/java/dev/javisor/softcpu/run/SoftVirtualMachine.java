@@ -15,6 +15,7 @@ import dev.javisor.softcpu.sys.Cpuid;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
+import jdk.jfr.FlightRecorder;
 import org.jspecify.annotations.Nullable;
 
 /** One virtual machine on the software CPU. */
@@ -34,6 +35,9 @@ public final class SoftVirtualMachine implements VirtualMachine {
     private final Doorbells doorbells = new Doorbells();
     private final List<SoftVcpu> vcpus = new ArrayList<>();
 
+    /** Called by JDK Flight Recorder, if it records. */
+    private final Runnable statistics = this::recordStatistics;
+
     public SoftVirtualMachine(
             VirtualMachineConfig config,
             GuestMemory memory,
@@ -46,6 +50,7 @@ public final class SoftVirtualMachine implements VirtualMachine {
         this.cpuid = new Cpuid(config.model(), config.maxVcpus(), clock.tscHz());
         this.ram = new Ram(memory);
         ram.codePages.setRevoker(this::revokeWrites);
+        FlightRecorder.addPeriodicEvent(VcpuStatistics.class, statistics);
     }
 
     @Override
@@ -151,11 +156,19 @@ public final class SoftVirtualMachine implements VirtualMachine {
 
     @Override
     public synchronized void close() {
+        FlightRecorder.removePeriodicEvent(statistics);
+        recordStatistics();
         for (SoftVcpu vcpu : vcpus) {
             vcpu.close();
         }
         tierTwo.close();
         ram.release();
+    }
+
+    private synchronized void recordStatistics() {
+        for (SoftVcpu vcpu : vcpus) {
+            vcpu.statistics().commit();
+        }
     }
 
     private void revokeWrites(long page, Runnable mark) {

@@ -32,6 +32,12 @@ final class VcpuLoop {
     private final BlockCache cache;
     private final @Nullable Translator translator;
     private final HotLoop hot;
+
+    /** Exceptions delivered. */
+    private long faults;
+
+    private long pageFaults;
+    private long interrupts;
     private final @Nullable Lockstep lockstep;
 
     VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew, TierTwo tierTwo) {
@@ -51,6 +57,25 @@ final class VcpuLoop {
 
     long instructions() {
         return hot.instructions + cpu.retired;
+    }
+
+    /** Puts its figures into an event; from any thread, so a little late. */
+    void tell(VcpuStatistics event) {
+        event.vcpu = cpu.id;
+        event.instructions = instructions();
+        event.translatedInstructions = cpu.retired;
+        event.blocks = cache.blocksBuilt();
+        event.regionEntries = hot.entries;
+        event.regionExitsAside = hot.exitsAside;
+        event.regionExitsRequested = hot.exitsRequested;
+        event.exceptions = faults;
+        event.pageFaults = pageFaults;
+        event.interrupts = interrupts;
+        if (translator != null) {
+            event.regions = translator.regions();
+            event.regionsEvicted = translator.evicted();
+            event.translationMillis = translator.nanos() / 1_000_000;
+        }
     }
 
     @Nullable Translator translator() {
@@ -202,6 +227,7 @@ final class VcpuLoop {
         if (apic.hasInterrupt()) {
             int vector = apic.takeInterrupt(cpu.bus);
             if (vector >= 0) {
+                interrupts++;
                 return Interrupts.deliverExternal(cpu, vector);
             }
         }
@@ -267,6 +293,8 @@ final class VcpuLoop {
     }
 
     private boolean deliver(GuestFault fault, @Nullable Insn in) {
+        faults++;
+        pageFaults += fault.vector() == GuestFault.PF ? 1 : 0;
         return FaultDelivery.deliver(cpu, fault, in);
     }
 }

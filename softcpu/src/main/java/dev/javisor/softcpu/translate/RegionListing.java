@@ -23,10 +23,12 @@ import java.util.Map;
 
 /**
  * A region as text: each guest instruction with the bytecode that was written for it. The class
- * must have been written with line numbers: number n is the n-th dispatch code of the blocks, and 0
- * what belongs to none.
+ * must have been written with line numbers: number n is the n-th dispatch code of the blocks, and
+ * {@link #EXITS} what belongs to none.
  */
 final class RegionListing {
+    static final int EXITS = 0xFFFF;
+
     private final List<Block> blocks;
     private final Map<Label, Integer> labels = new HashMap<>();
     private final StringBuilder text = new StringBuilder();
@@ -61,7 +63,7 @@ final class RegionListing {
     /** The n-th dispatch code, counted from 1. */
     private String guest(int number) {
         int n = number - 1;
-        if (n < 0) {
+        if (number == EXITS) {
             return "-- exits\n";
         }
         for (Block block : blocks) {

@@ -168,6 +168,11 @@ final class RegionShape {
         return new RegionPages(linear, backing, versions);
     }
 
+    /** Dispatch codes of all blocks. */
+    int codes() {
+        return codes;
+    }
+
     /** Whether blocks were left out for their number. */
     boolean isCut() {
         return cut;

@@ -219,7 +219,7 @@ final class RegionWriter {
             startLine(callOut.line);
             writeCallOut(callOut);
         }
-        startLine(0);
+        startLine(RegionListing.EXITS);
         exits.write();
     }
 

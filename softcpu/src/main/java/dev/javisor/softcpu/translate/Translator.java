@@ -44,7 +44,7 @@ public final class Translator {
     private final AtomicLong nanos = new AtomicLong();
 
     /** Whether regions keep what their listings need. */
-    private volatile boolean listings;
+    private volatile boolean listings = RegionTranslation.listings();
 
     /** Requests that wait. */
     private final AtomicInteger pending = new AtomicInteger();
@@ -156,6 +156,12 @@ public final class Translator {
     /** Null if nothing useful came of it. */
     private @Nullable Region translate(Block root, int context, int maxCodes) {
         long start = System.nanoTime();
+        RegionTranslation event = new RegionTranslation();
+        event.begin();
+        event.vcpu = cpu.id;
+        event.address = Long.toHexString(root.linear);
+        event.large = maxCodes > CODES;
+        Region region = null;
         try {
             for (int codes = maxCodes; codes > 5; codes /= 2) {
                 RegionShape shape = new RegionShape(root, finder, heatLimit, codes);
@@ -167,10 +173,13 @@ public final class Translator {
                     writer.withLines();
                 }
                 byte[] bytes = writer.write("At_" + Long.toHexString(root.linear));
-                if (methodBytes(bytes) < MAX_METHOD_BYTES) {
+                event.blocks = shape.blocks.size();
+                event.codes = shape.codes();
+                event.methodBytes = methodBytes(bytes);
+                if (event.methodBytes < MAX_METHOD_BYTES) {
                     regions.incrementAndGet();
                     classBytes = bytes.length;
-                    Region region = define(bytes, writer, shape, context);
+                    region = define(bytes, writer, shape, context);
                     if (listings) {
                         region.setListing(() -> RegionListing.of(bytes, shape.blocks));
                     }
@@ -181,7 +190,9 @@ public final class Translator {
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException("a region's class is not accepted", e);
         } finally {
-            nanos.addAndGet(System.nanoTime() - start);
+            long took = System.nanoTime() - start;
+            nanos.addAndGet(took);
+            event.end(region, took);
         }
     }
 
