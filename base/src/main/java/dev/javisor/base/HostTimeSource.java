@@ -20,6 +20,9 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
     private final Thread thread;
     private boolean closed;
 
+    /** A timer's action is under way. */
+    private boolean acting;
+
     /** Nanoseconds of all pauses that are over. Written under the lock, read by anyone. */
     private volatile long pausedNanos;
 
@@ -37,12 +40,18 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
         return frozen != RUNNING ? frozen : System.nanoTime() - pausedNanos;
     }
 
-    /** Stops the clock, and timers with it. */
+    /**
+     * Stops the clock, and timers with it: an action under way has ended on return (but for the
+     * caller's own). The caller holds no lock that an action may want.
+     */
     public void pause() {
         lock.lock();
         try {
             if (frozenNanos == RUNNING) {
                 frozenNanos = System.nanoTime() - pausedNanos;
+            }
+            while (acting && Thread.currentThread() != thread) {
+                changed.awaitUninterruptibly();
             }
         } finally {
             lock.unlock();
@@ -57,7 +66,7 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
                 // In this order: a reader between the two sees the frozen time, which is right.
                 pausedNanos = System.nanoTime() - frozenNanos;
                 frozenNanos = RUNNING;
-                changed.signal();
+                changed.signalAll();
             }
         } finally {
             lock.unlock();
@@ -80,7 +89,7 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
         try {
             closed = true;
             queue.clear();
-            changed.signal();
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
@@ -92,6 +101,7 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
             lock.lock();
             try {
                 due = awaitDue();
+                acting = due != null;
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return;
@@ -101,7 +111,21 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
             if (due == null) {
                 return;
             }
-            due.run();
+            try {
+                due.run();
+            } finally {
+                acted();
+            }
+        }
+    }
+
+    private void acted() {
+        lock.lock();
+        try {
+            acting = false;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -163,7 +187,7 @@ public final class HostTimeSource implements TimeSource, AutoCloseable {
                     queue.removeIf(e -> e.timer.current != e);
                 }
                 if (queue.peek() == entry) {
-                    changed.signal();
+                    changed.signalAll();
                 }
             } finally {
                 lock.unlock();

@@ -51,6 +51,7 @@ final class CommandSession implements VmConsole {
                                         created.stop();
                                     }));
             created.start();
+            Sessions.switchLater(settings, created, streams.err());
             Thread.ofPlatform().daemon().name("standard-input").start(() -> passInput(created));
             return exitCode(created.await());
         }

@@ -11,8 +11,8 @@ final class EscapeKeys {
     static final int ESCAPE = 0x1D;
 
     static final String MENU =
-            "\r\n[javisor] q quit | p power button | r reset | s state | ] send Ctrl-] |"
-                    + " other keys: back to the guest\r\n";
+            "\r\n[javisor] q quit | p power button | r reset | s state | m move to the other CPU |"
+                    + " ] send Ctrl-] | other keys: back to the guest\r\n";
 
     /** What a person asked for. */
     interface Listener {
@@ -27,6 +27,9 @@ final class EscapeKeys {
         void reset();
 
         void state();
+
+        /** To the other accelerator. */
+        void move();
 
         void back();
     }
@@ -61,6 +64,7 @@ final class EscapeKeys {
             case 'p', 'P' -> listener.powerButton();
             case 'r', 'R' -> listener.reset();
             case 's', 'S' -> listener.state();
+            case 'm', 'M' -> listener.move();
             case ']', ESCAPE -> plain.write(ESCAPE);
             default -> listener.back();
         }

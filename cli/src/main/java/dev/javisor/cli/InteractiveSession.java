@@ -53,6 +53,7 @@ final class InteractiveSession implements VmConsole {
             }
             Signals.handle("WINCH", () -> resized(created));
             created.start();
+            Sessions.switchLater(settings, created, streams.err());
             resized(created);
             Thread.ofPlatform().daemon().name("standard-input").start(() -> passInput(created));
             outcome = created.await();
@@ -183,6 +184,11 @@ final class InteractiveSession implements VmConsole {
         @Override
         public void state() {
             show("[javisor] " + machine.status().strip().replace("\n", "\r\n") + "\r\n");
+        }
+
+        @Override
+        public void move() {
+            attempt(() -> show("[javisor] now on " + machine.switchAccelerator() + "\r\n"));
         }
 
         @Override

@@ -24,6 +24,11 @@ interface Machine extends AutoCloseable {
 
     void reset();
 
+    /** Moves to the accelerator that it is not on. Returns where it is now. */
+    String switchAccelerator();
+
+    void switchTo(SwitchOption option);
+
     /** Ends the machine now, as if its power were cut. From any thread, any number of times. */
     void stop();
 

@@ -148,6 +148,17 @@ final class RunCommand implements Callable<Integer> {
     private @Nullable Duration timeout;
 
     @Option(
+            names = "--switch-to",
+            paramLabel = "ACCEL@TIME",
+            converter = SwitchConverter.class,
+            description =
+                    "Moves the running guest to another accelerator after this time, such as"
+                            + " kvm@10s or soft@1m; it does not notice. soft:off, soft:on and"
+                            + " soft:eager choose how hot code is treated there. May be given"
+                            + " several times; by hand: Ctrl-] m")
+    private List<SwitchOption> switches = List.of();
+
+    @Option(
             names = {"-v", "--verbose"},
             description = "Shows the boot log of a command's guest, and details of errors")
     private boolean verbose;
@@ -192,6 +203,7 @@ final class RunCommand implements Callable<Integer> {
                         new LinkedHashSet<>(trace),
                         Optional.ofNullable(timeout),
                         verbose,
+                        switches,
                         command);
         return launch.run(settings);
     }
@@ -266,6 +278,14 @@ final class RunCommand implements Callable<Integer> {
         @Override
         public DiskOption convert(String value) {
             return Converters.orExplain(value, DiskOption::parse);
+        }
+    }
+
+    /** Moves between accelerators. */
+    static final class SwitchConverter implements picocli.CommandLine.ITypeConverter<SwitchOption> {
+        @Override
+        public SwitchOption convert(String value) {
+            return Converters.orExplain(value, SwitchOption::parse);
         }
     }
 

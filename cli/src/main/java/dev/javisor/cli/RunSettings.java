@@ -32,6 +32,7 @@ record RunSettings(
         Set<TraceCategory> trace,
         Optional<Duration> timeout,
         boolean verbose,
+        List<SwitchOption> switches,
         List<String> command) {
     /** The kernel's COMMAND_LINE_SIZE on x86, with its ending zero. */
     private static final int MAX_COMMAND_LINE = 2048;

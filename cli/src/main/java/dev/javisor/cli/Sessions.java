@@ -1,5 +1,6 @@
 package dev.javisor.cli;
 
+import dev.javisor.base.JavisorException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -22,6 +23,21 @@ final class Sessions {
                         Thread.currentThread().interrupt();
                     }
                 });
+    }
+
+    /** Does what {@code --switch-to} asks for, when it is time. */
+    static void switchLater(RunSettings settings, Machine machine, OutputStream err) {
+        for (SwitchOption option : settings.switches()) {
+            after(
+                    option.after(),
+                    () -> {
+                        try {
+                            machine.switchTo(option);
+                        } catch (JavisorException e) {
+                            line(err, "javisor: --switch-to: " + e.getMessage());
+                        }
+                    });
+        }
     }
 
     /** Calls {@code action} when this process ends, also by a signal that can be caught. */

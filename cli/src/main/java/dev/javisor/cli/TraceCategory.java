@@ -5,6 +5,7 @@ package dev.javisor.cli;
  * and of what lies below that; the vmm's own are {@link dev.javisor.vmm.TraceCategory}.
  */
 enum TraceCategory {
+    assist,
     block,
     boot,
     cpu,

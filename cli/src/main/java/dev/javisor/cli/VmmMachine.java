@@ -2,6 +2,7 @@ package dev.javisor.cli;
 
 import dev.javisor.block.DiskFiles;
 import dev.javisor.guestkit.GuestOverlay;
+import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.DiskSpec;
 import dev.javisor.vmm.Vm;
 import dev.javisor.vmm.VmConsole;
@@ -67,6 +68,21 @@ final class VmmMachine implements Machine {
     @Override
     public void reset() {
         vm.reset();
+    }
+
+    @Override
+    public String switchAccelerator() {
+        boolean hardware = vm.status().accelerator().startsWith("kvm");
+        vm.switchTo(hardware ? Accelerator.SOFT : Accelerator.KVM);
+        return vm.status().accelerator();
+    }
+
+    @Override
+    public void switchTo(SwitchOption option) {
+        option.translation()
+                .ifPresentOrElse(
+                        translation -> vm.switchTo(option.target(), translation),
+                        () -> vm.switchTo(option.target()));
     }
 
     @Override

@@ -162,6 +162,7 @@ class CommandLineTest {
                         java.util.Set.of(),
                         java.util.Optional.empty(),
                         false,
+                        List.of(),
                         List.of("true"));
         assertThat(settings.commandLine())
                 .isEqualTo("console=ttyS0 panic=-1 cryptomgr.notests quiet panic=5");

@@ -50,6 +50,7 @@ class CommandSessionTest {
                         Set.of(),
                         timeout,
                         verbose,
+                        List.of(),
                         List.of("true"));
         GuestFiles files = new GuestFiles(Path.of("k"), Optional.empty(), new byte[0], "");
         return new CommandSession(streams, verbose)

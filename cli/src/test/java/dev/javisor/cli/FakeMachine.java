@@ -67,6 +67,17 @@ final class FakeMachine implements Machine {
     }
 
     @Override
+    public String switchAccelerator() {
+        events.add("switch");
+        return "other";
+    }
+
+    @Override
+    public void switchTo(SwitchOption option) {
+        events.add("switch to " + option.target());
+    }
+
+    @Override
     public void stop() {
         ended.countDown();
     }

@@ -1,5 +1,6 @@
 package dev.javisor.cli;
 
+import dev.javisor.base.JavisorException;
 import dev.javisor.vmm.VmConsole;
 import dev.javisor.vmm.VmOutcome;
 import java.io.IOException;
@@ -189,6 +190,16 @@ final class QemuMachine implements Machine {
     @Override
     public void reset() {
         send("qmp", "{\"execute\":\"system_reset\"}\n");
+    }
+
+    @Override
+    public String switchAccelerator() {
+        throw new JavisorException("QEMU stays on its CPU");
+    }
+
+    @Override
+    public void switchTo(SwitchOption option) {
+        throw new JavisorException("QEMU stays on its CPU");
     }
 
     @Override

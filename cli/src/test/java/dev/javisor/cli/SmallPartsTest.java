@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.javisor.block.DiskFormat;
+import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.TranslationMode;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -49,6 +52,11 @@ class SmallPartsTest {
         }
 
         @Override
+        public void move() {
+            asked.add("move");
+        }
+
+        @Override
         public void back() {
             asked.add("back");
         }
@@ -71,10 +79,10 @@ class SmallPartsTest {
 
     @Test
     void escapeKeys_everyChoice_isHeard() throws InterruptedException {
-        assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dx"))
+        assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dm\u001Dx"))
                 .containsExactly(
                         "'ab'", "menu", "quit", "'cd'", "menu", "button", "menu", "reset", "menu",
-                        "state", "menu", "back");
+                        "state", "menu", "move", "menu", "back");
     }
 
     @Test
@@ -97,6 +105,29 @@ class SmallPartsTest {
             assertThatThrownBy(() -> Durations.parse(text))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("'" + text + "'");
+        }
+    }
+
+    @Test
+    void switchOption_knownForms_areRead() {
+        assertThat(SwitchOption.parse("kvm@10s"))
+                .isEqualTo(
+                        new SwitchOption(
+                                Accelerator.KVM, Optional.empty(), Duration.ofSeconds(10)));
+        assertThat(SwitchOption.parse("soft:off@250ms"))
+                .isEqualTo(
+                        new SwitchOption(
+                                Accelerator.SOFT,
+                                Optional.of(TranslationMode.OFF),
+                                Duration.ofMillis(250)));
+    }
+
+    @Test
+    void switchOption_anythingElse_isRefused() {
+        for (String text : List.of("kvm", "@1s", "tcg@1s", "kvm:off@1s", "soft:fast@1s", "soft@")) {
+            assertThatThrownBy(() -> SwitchOption.parse(text))
+                    .as(text)
+                    .isInstanceOf(IllegalArgumentException.class);
         }
     }
 

@@ -11,6 +11,14 @@ public interface Hypervisor {
     Availability probe();
 
     /**
+     * The only TSC frequency, in Hz, that guests can have here, or 0 if any can. A virtual machine
+     * that is to move here must have it from the start.
+     */
+    default long fixedTscHz() {
+        return 0;
+    }
+
+    /**
      * Creates a virtual machine without vCPUs.
      *
      * @param memory guest RAM; the machine keeps ownership and closes it after the virtual machine

@@ -64,10 +64,18 @@ public interface VirtualMachine extends AutoCloseable {
      */
     void fetchDirty(GuestMemory.Region region, long[] into);
 
+    /** Frequency of the guest's TSC in Hz, as it is really; 0 if that is not known. */
+    default long tscHz() {
+        return config().tscHz();
+    }
+
     /** Guest clock now: what the paravirtual clock and the TSC derive from. */
     ClockState clock();
 
-    /** Sets the guest clock. Only while no vCPU runs. */
+    /**
+     * Sets the guest clock. Only while no vCPU runs, and before vCPUs are restored whose {@link
+     * CpuState#tscOffset} refers to it.
+     */
     void setClock(ClockState state);
 
     /** Releases everything. All vCPU threads must have returned from {@link Vcpu#run}. */

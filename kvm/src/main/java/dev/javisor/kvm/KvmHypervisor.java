@@ -11,6 +11,7 @@ import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.linux.Errno;
 import dev.javisor.linux.LinuxException;
+import dev.javisor.linux.OwnedFd;
 import dev.javisor.linux.SystemCalls;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -131,6 +132,18 @@ public final class KvmHypervisor implements Hypervisor {
 
     private static Availability unavailable(Reason reason, String message, String remedy) {
         return new Availability.Unavailable(reason, message, remedy);
+    }
+
+    /** The host's own frequency, where the processor cannot scale it. */
+    @Override
+    public long fixedTscHz() {
+        try (KvmDevice device = KvmDevice.open(system);
+                OwnedFd vm = device.createVm()) {
+            boolean scales = device.has(Capability.TSC_CONTROL);
+            return scales ? 0 : new VmClock(new KvmCalls(system, vm.number()), 0, false).tscHz();
+        } catch (LinuxException | HypervisorException e) {
+            return 0;
+        }
     }
 
     @Override

@@ -65,6 +65,14 @@ final class Accelerators {
         };
     }
 
+    /**
+     * The TSC frequency that every accelerator of this host can have, so that guests can move
+     * between them, or 0 if any will do.
+     */
+    static long commonTscHz() {
+        return new KvmHypervisor().fixedTscHz();
+    }
+
     private static Translation of(TranslationMode mode) {
         return switch (mode) {
             case OFF -> Translation.OFF;

@@ -4,6 +4,8 @@ import java.util.Locale;
 
 /** What can be traced. Each category is a logger; it is on if that logger lets DEBUG through. */
 public enum TraceCategory {
+    /** Instructions that the accelerator had executed by the software CPU. */
+    ASSIST,
     /** How the machine is put together and what is loaded. */
     BOOT,
     /** Every port and memory-mapped access of the guest. */

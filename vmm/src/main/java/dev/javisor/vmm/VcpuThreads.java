@@ -4,10 +4,12 @@ import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -51,8 +53,15 @@ final class VcpuThreads {
     private final @Nullable CpuState[] powerOn;
     private final @Nullable CpuState[] next;
 
-    /** Instructions of vCPUs that are gone. */
+    /** Instructions of vCPUs that are gone, or -1. */
     private final long[] retired;
+
+    /** What held threads are to do, each once a round. */
+    private @Nullable IntConsumer work;
+
+    private int workRound;
+    private int workLeft;
+    private @Nullable RuntimeException workFailure;
 
     private Order order = Order.HOLD;
     private int parked;
@@ -68,7 +77,6 @@ final class VcpuThreads {
         powerOn = new CpuState[count];
         next = new CpuState[count];
         retired = new long[count];
-        Arrays.fill(retired, -1);
     }
 
     /**
@@ -190,9 +198,119 @@ final class VcpuThreads {
             List<Long> counts = new ArrayList<>();
             for (int i = 0; i < vcpus.length; i++) {
                 Vcpu vcpu = vcpus[i];
-                counts.add(vcpu == null ? retired[i] : vcpu.instructions());
+                counts.add(sum(retired[i], vcpu == null ? 0 : vcpu.instructions()));
             }
             return counts;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Of counts that may be unknown. */
+    private static long sum(long a, long b) {
+        return a < 0 || b < 0 ? -1 : a + b;
+    }
+
+    /** How often instructions were executed for the vCPUs, by mnemonic. */
+    SortedMap<String, Long> assists() {
+        SortedMap<String, Long> all = new TreeMap<>();
+        lock.lock();
+        try {
+            for (Vcpu vcpu : vcpus) {
+                if (vcpu != null) {
+                    vcpu.assists().forEach((name, count) -> all.merge(name, count, Long::sum));
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return all;
+    }
+
+    /**
+     * Saves the state of all held vCPUs.
+     *
+     * @throws RuntimeException what the accelerator threw
+     */
+    CpuState[] save() {
+        CpuState[] states = new CpuState[vcpus.length];
+        onEach(id -> states[id] = held(id).save());
+        return states;
+    }
+
+    /**
+     * Replaces all held vCPUs by others with these states. The old ones are closed when all new
+     * ones are ready; if one of those cannot be had, the old ones stay.
+     *
+     * @throws RuntimeException what the accelerator threw
+     */
+    void replace(IntFunction<Vcpu> nextFactory, CpuState[] states) {
+        @Nullable Vcpu[] made = new Vcpu[vcpus.length];
+        CpuState[] fresh = new CpuState[vcpus.length];
+        try {
+            onEach(id -> {
+                Vcpu vcpu = nextFactory.apply(id);
+                made[id] = vcpu;
+                fresh[id] = vcpu.save();
+                vcpu.restore(states[id]);
+            });
+        } catch (RuntimeException e) {
+            onEach(id -> close(made[id]));
+            throw e;
+        }
+        onEach(id -> {
+            Vcpu old = held(id);
+            long count = old.instructions();
+            lock.lock();
+            try {
+                vcpus[id] = made[id];
+                powerOn[id] = fresh[id];
+                retired[id] = sum(retired[id], count);
+            } finally {
+                lock.unlock();
+            }
+            old.close();
+        });
+    }
+
+    private static void close(@Nullable Vcpu vcpu) {
+        if (vcpu != null) {
+            vcpu.close();
+        }
+    }
+
+    private Vcpu held(int id) {
+        lock.lock();
+        try {
+            Vcpu vcpu = vcpus[id];
+            if (vcpu == null) {
+                throw new IllegalStateException("vCPU " + id + " is gone");
+            }
+            return vcpu;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Runs {@code action} once on each held thread; throws what the first to fail threw. */
+    private void onEach(IntConsumer action) {
+        lock.lock();
+        try {
+            if (order != Order.HOLD || parked < vcpus.length) {
+                throw new IllegalStateException("vCPUs are not held: " + order + " " + parked);
+            }
+            work = action;
+            workRound++;
+            workLeft = vcpus.length;
+            workFailure = null;
+            changed.signalAll();
+            while (workLeft > 0) {
+                changed.awaitUninterruptibly();
+            }
+            work = null;
+            if (workFailure != null) {
+                throw workFailure;
+            }
         } finally {
             lock.unlock();
         }
@@ -207,7 +325,8 @@ final class VcpuThreads {
     }
 
     private void life(int id) {
-        try (Vcpu vcpu = factory.apply(id)) {
+        try {
+            Vcpu vcpu = factory.apply(id);
             lock.lock();
             try {
                 vcpus[id] = vcpu;
@@ -215,7 +334,8 @@ final class VcpuThreads {
             } finally {
                 lock.unlock();
             }
-            while (awaitTurn(id, vcpu)) {
+            while (awaitTurn(id)) {
+                vcpu = held(id);
                 switch (vcpu.run(bus)) {
                     case KICKED -> {}
                     case SHUTDOWN -> {
@@ -227,13 +347,6 @@ final class VcpuThreads {
                         reports.failed(id, vcpu.exitDetail(), null);
                     }
                 }
-            }
-            lock.lock();
-            try {
-                retired[id] = vcpu.instructions();
-                vcpus[id] = null;
-            } finally {
-                lock.unlock();
             }
         } catch (RuntimeException | Error e) {
             boolean started;
@@ -254,9 +367,28 @@ final class VcpuThreads {
                 reports.failed(id, String.valueOf(e), e);
             }
         } finally {
+            leave(id);
+        }
+    }
+
+    /** The thread ends, and its vCPU with it. */
+    private void leave(int id) {
+        Vcpu vcpu;
+        lock.lock();
+        try {
+            vcpu = vcpus[id];
+            if (vcpu != null) {
+                retired[id] = sum(retired[id], vcpu.instructions());
+            }
+            vcpus[id] = null;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            close(vcpu);
+        } finally {
             lock.lock();
             try {
-                vcpus[id] = null;
                 alive--;
                 changed.signalAll();
             } finally {
@@ -265,15 +397,21 @@ final class VcpuThreads {
         }
     }
 
-    /** Parks while held. Whether to run. */
-    private boolean awaitTurn(int id, Vcpu vcpu) {
+    /** Parks while held, and does what held threads are asked to. Whether to run. */
+    private boolean awaitTurn(int id) {
         lock.lock();
         try {
             if (order == Order.HOLD) {
+                int round = workRound;
                 parked++;
                 changed.signalAll();
                 while (order == Order.HOLD) {
-                    changed.awaitUninterruptibly();
+                    if (round != workRound) {
+                        round = workRound;
+                        doWork(id);
+                    } else {
+                        changed.awaitUninterruptibly();
+                    }
                 }
                 parked--;
             }
@@ -283,11 +421,34 @@ final class VcpuThreads {
             CpuState state = next[id];
             if (state != null) {
                 next[id] = null;
-                vcpu.restore(state);
+                held(id).restore(state);
             }
             return true;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** With the lock held, but for the work itself. */
+    private void doWork(int id) {
+        IntConsumer action = work;
+        RuntimeException failure = null;
+        lock.unlock();
+        try {
+            if (action != null) {
+                action.accept(id);
+            }
+        } catch (RuntimeException e) {
+            failure = e;
+        } catch (Error e) {
+            failure = new VmException("vCPU %d: %s".formatted(id, e), e);
+        } finally {
+            lock.lock();
+            if (workFailure == null) {
+                workFailure = failure;
+            }
+            workLeft--;
+            changed.signalAll();
         }
     }
 

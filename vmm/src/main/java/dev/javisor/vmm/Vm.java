@@ -13,7 +13,6 @@ import dev.javisor.boot.KernelImage;
 import dev.javisor.boot.MemoryMap;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
-import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.machine.MachineEvents;
 import java.security.SecureRandom;
@@ -45,7 +44,12 @@ public final class Vm implements AutoCloseable {
     private final GuestMemory memory;
     private final KernelImage kernel;
     private final List<BootModule> modules;
-    private final String accelerator;
+    private final SwitchableMachine machine;
+
+    /** Written by the control thread only, as is its description. */
+    private volatile Hypervisor hypervisor;
+
+    private volatile String accelerator;
     private final Q35Board board;
     private final VcpuThreads vcpus;
     private final SerialOutput serialOutput;
@@ -64,6 +68,8 @@ public final class Vm implements AutoCloseable {
     private volatile VmState state = VmState.CREATED;
 
     private volatile int resets;
+    private volatile int switches;
+    private final AssistRate assistRate;
     private volatile long startedNanos;
 
     /**
@@ -87,6 +93,7 @@ public final class Vm implements AutoCloseable {
 
     private Vm(VmSpec spec, VmConsole console, Hypervisor hypervisor) {
         this.spec = spec;
+        this.hypervisor = hypervisor;
         accelerator = Accelerators.describe(hypervisor);
         try {
             kernel = resources.add(KernelImage.probe(spec.kernel()));
@@ -103,13 +110,18 @@ public final class Vm implements AutoCloseable {
                                         panicWatch.output(bytes, offset, length);
                                         console.serialOutput(bytes, offset, length);
                                     }));
-            VirtualMachine machine =
+            assistRate = new AssistRate(time);
+            machine =
                     resources.add(
-                            hypervisor.createVirtualMachine(
-                                    new VirtualMachineConfig(
-                                            spec.name(), spec.cpus(), spec.cpuModel(), 0),
-                                    memory,
-                                    time));
+                            new SwitchableMachine(
+                                    hypervisor.createVirtualMachine(
+                                            new VirtualMachineConfig(
+                                                    spec.name(),
+                                                    spec.cpus(),
+                                                    spec.cpuModel(),
+                                                    Accelerators.commonTscHz()),
+                                            memory,
+                                            time)));
             board =
                     resources.add(
                             new Q35Board(
@@ -221,6 +233,54 @@ public final class Vm implements AutoCloseable {
                 });
     }
 
+    /**
+     * Moves the machine to another accelerator; the guest does not notice. A machine that runs goes
+     * on at once.
+     *
+     * @throws VmException if it cannot run there, or not with this state: then it goes on where it
+     *     was
+     */
+    public void switchTo(Accelerator target) {
+        switchTo(target, spec.translation());
+    }
+
+    /** As {@link #switchTo(Accelerator)}; the software CPU with another way to treat hot code. */
+    public void switchTo(Accelerator target, TranslationMode translation) {
+        switchTo(Accelerators.select(target, translation));
+    }
+
+    void switchTo(Hypervisor target) {
+        perform(
+                VmAction.SWITCH_TO,
+                () -> {
+                    boolean running = state == VmState.RUNNING;
+                    if (running) {
+                        holdVcpus();
+                        time.pause();
+                    }
+                    try {
+                        long begin = System.nanoTime();
+                        Handover.to(target, hypervisor, spec, machine, vcpus, time);
+                        TraceCategory.VMM.log(
+                                "%s: moved from %s to %s in %.3f ms",
+                                spec.name(),
+                                hypervisor.name(),
+                                target.name(),
+                                (System.nanoTime() - begin) / 1e6);
+                        hypervisor = target;
+                        accelerator = Accelerators.describe(target);
+                        switches++;
+                    } finally {
+                        if (running) {
+                            time.resume();
+                            serialOutput.hold();
+                            vcpus.release();
+                        }
+                    }
+                    return null;
+                });
+    }
+
     /** Presses the power button: the guest may react by turning itself off. */
     public void powerButton() {
         perform(
@@ -271,7 +331,9 @@ public final class Vm implements AutoCloseable {
                 memory.sizeBytes(),
                 now == VmState.CREATED ? 0 : time.nanos() - startedNanos,
                 resets,
+                switches,
                 vcpus.instructions(),
+                assistRate.of(vcpus.assists()),
                 board.unclaimedAccesses(),
                 board.guestFaults(),
                 notes);

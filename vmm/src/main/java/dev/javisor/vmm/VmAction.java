@@ -10,6 +10,7 @@ public enum VmAction {
     RESUME(VmState.PAUSED),
     RESET(VmState.RUNNING, VmState.PAUSED),
     POWER_BUTTON(VmState.RUNNING),
+    SWITCH_TO(VmState.RUNNING, VmState.PAUSED),
     STOP(VmState.CREATED, VmState.RUNNING, VmState.PAUSED, VmState.ENDED),
     STATUS(VmState.CREATED, VmState.RUNNING, VmState.PAUSED, VmState.ENDED);
 

@@ -9,7 +9,9 @@ import java.util.List;
  * @param kernel what was recognised
  * @param upNanos since the start, without pauses
  * @param resets so far
+ * @param switches times it moved to another accelerator
  * @param vcpuInstructions retired by each vCPU, or -1 where nobody counts
+ * @param assists instructions executed for the accelerator
  * @param unclaimedAccesses guest accesses that no device answered
  * @param guestFaults how often a driver broke a device's protocol
  * @param notes what a person should know, such as a disk that is not exclusively ours
@@ -22,7 +24,9 @@ public record VmStatus(
         long memoryBytes,
         long upNanos,
         int resets,
+        int switches,
         List<Long> vcpuInstructions,
+        VmAssists assists,
         long unclaimedAccesses,
         long guestFaults,
         List<String> notes) {
@@ -53,6 +57,12 @@ public record VmStatus(
         }
         if (resets > 0) {
             text.append("\nresets: ").append(resets);
+        }
+        if (switches > 0) {
+            text.append("\nmoves between accelerators: ").append(switches);
+        }
+        if (assists.count() > 0) {
+            text.append("\nassisted instructions: ").append(assists.text());
         }
         text.append("\nunclaimed accesses: ").append(unclaimedAccesses);
         if (guestFaults > 0) {

@@ -5,6 +5,7 @@ import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.hypervisor.HypervisorException;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.hypervisor.VirtualMachine;
@@ -36,6 +37,13 @@ final class FakeHypervisor implements Hypervisor {
     private final Guest guest;
     final Map<Integer, FakeVcpu> vcpus = new ConcurrentHashMap<>();
     volatile boolean machineClosed;
+
+    /** Another machine is made, but no vCPUs. */
+    volatile boolean refusesVcpus;
+
+    /** A vCPU that takes over no state but what it was made with. */
+    volatile boolean refusesStates;
+
     private volatile @Nullable TimeSource time;
 
     FakeHypervisor(Guest guest) {
@@ -116,6 +124,9 @@ final class FakeHypervisor implements Hypervisor {
 
         @Override
         public void restore(CpuState newState) {
+            if (refusesStates) {
+                throw new IllegalArgumentException("CPU state: CR4");
+            }
             state = newState;
             restores++;
         }
@@ -152,6 +163,9 @@ final class FakeHypervisor implements Hypervisor {
 
         @Override
         public Vcpu createVcpu(int id) {
+            if (refusesVcpus) {
+                throw new HypervisorException("no vCPUs left");
+            }
             FakeVcpu vcpu = new FakeVcpu(id);
             vcpus.put(id, vcpu);
             return vcpu;

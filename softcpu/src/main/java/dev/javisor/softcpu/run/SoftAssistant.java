@@ -54,6 +54,7 @@ public final class SoftAssistant implements InstructionAssistant {
     private final AtomicLongArray counts = new AtomicLongArray(Op.values().length);
     private final boolean traces = LOG.isLoggable(System.Logger.Level.DEBUG);
 
+    private @Nullable WatchedBus watchedBus;
     private int executed;
 
     /** Why nothing, or nothing more, could be done; empty if there was no such reason. */
@@ -89,7 +90,7 @@ public final class SoftAssistant implements InstructionAssistant {
         declined = "";
         first = null;
         firstOp = DELIVERY;
-        cpu.bus = bus;
+        useBus(bus);
         Outcome outcome = execute(registers, mostInstructions);
         if (outcome == Outcome.EXECUTED && firstOp >= 0) {
             // The only writer: no atomic sum is needed.
@@ -107,6 +108,22 @@ public final class SoftAssistant implements InstructionAssistant {
             trace(rip, outcome);
         }
         return outcome;
+    }
+
+    private void useBus(VcpuBus bus) {
+        WatchedBus watched = watchedBus;
+        if (watched == null || watched.inner != bus) {
+            watched = new WatchedBus(bus);
+            watchedBus = watched;
+        }
+        watched.used = false;
+        cpu.bus = watched;
+    }
+
+    /** A device that was reached may want the vCPU back. */
+    private boolean hasUsedBus() {
+        WatchedBus watched = watchedBus;
+        return watched != null && watched.used;
     }
 
     private Outcome execute(VcpuRegisters registers, int most) {
@@ -145,7 +162,7 @@ public final class SoftAssistant implements InstructionAssistant {
                 return false;
             }
         }
-        while (executed < most) {
+        while (executed < most && !hasUsedBus()) {
             boolean shadow = cpu.interruptShadow;
             int before = executed;
             boolean alive = step();

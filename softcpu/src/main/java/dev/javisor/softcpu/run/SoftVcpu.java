@@ -99,6 +99,7 @@ final class SoftVcpu implements Vcpu {
 
     @Override
     public CpuState save() {
+        loop.settle();
         return StateCodec.save(cpu, platform);
     }
 

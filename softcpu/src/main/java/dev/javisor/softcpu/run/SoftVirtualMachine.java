@@ -140,6 +140,11 @@ public final class SoftVirtualMachine implements VirtualMachine {
     }
 
     @Override
+    public long tscHz() {
+        return clock.tscHz();
+    }
+
+    @Override
     public ClockState clock() {
         return new ClockState(clock.nanos());
     }

@@ -100,6 +100,24 @@ final class VcpuLoop {
         }
     }
 
+    /**
+     * Before a save: an INIT that has come is done, and the SIPI behind it, for neither is kept.
+     */
+    void settle() {
+        takeInitAndSipi(cpu.requests());
+    }
+
+    private void takeInitAndSipi(int requests) {
+        if ((requests & Cpu.REQUEST_INIT) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_INIT);
+            Reset.init(cpu, platform);
+        }
+        if ((requests & Cpu.REQUEST_SIPI) != 0) {
+            cpu.acknowledge(Cpu.REQUEST_SIPI);
+            Reset.startUp(cpu, apic.takeSipi());
+        }
+    }
+
     private ExitReason loop() {
         boolean check = true;
         Block from = null;
@@ -184,14 +202,7 @@ final class VcpuLoop {
             // Before deliverPending() looks: whatever comes later asks again.
             cpu.acknowledge(Cpu.REQUEST_INTERRUPT);
         }
-        if ((requests & Cpu.REQUEST_INIT) != 0) {
-            cpu.acknowledge(Cpu.REQUEST_INIT);
-            Reset.init(cpu, platform);
-        }
-        if ((requests & Cpu.REQUEST_SIPI) != 0) {
-            cpu.acknowledge(Cpu.REQUEST_SIPI);
-            Reset.startUp(cpu, apic.takeSipi());
-        }
+        takeInitAndSipi(requests);
         if ((requests & Cpu.REQUEST_KICK) != 0) {
             cpu.acknowledge(Cpu.REQUEST_KICK);
             return true;

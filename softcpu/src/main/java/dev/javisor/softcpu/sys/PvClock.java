@@ -30,7 +30,6 @@ final class PvClock {
     private final int shift;
     private long systemTime;
     private long wallClock;
-    private int version;
 
     PvClock(Cpu cpu, Tsc tsc) {
         this.cpu = cpu;
@@ -78,15 +77,16 @@ final class PvClock {
         if (!cpu.mmu.ram().memory.contains(address, SIZE_BYTES)) {
             return;
         }
-        // Odd while it changes.
-        version = (version | 1) + 2;
+        // Odd while it changes. It goes on from what is there, which another accelerator may have
+        // written while the guest was reading it.
+        int there = (int) cpu.mmu.readPhysical(address + VERSION, 4);
+        int version = (there | 1) + 2;
         put(address + VERSION, version);
         put64(address + TSC_TIMESTAMP, tsc.offset());
         put64(address + SYSTEM_TIME, 0);
         put(address + MULTIPLIER, multiplier);
         put(address + SHIFT_FLAGS, (shift & 0xFF) | TSC_STABLE << 8);
-        version++;
-        put(address + VERSION, version);
+        put(address + VERSION, version + 1);
     }
 
     /** MSR_KVM_WALL_CLOCK_NEW: wall time at guest time 0, written once. */

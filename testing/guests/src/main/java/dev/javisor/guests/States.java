@@ -55,6 +55,59 @@ final class States {
                 s.tscOffset());
     }
 
+    /** 32-bit protected mode without paging. */
+    static CpuState protectedMode(
+            CpuState s, long rip, long rsp, Segments segments, DescriptorTable gdt) {
+        long[] gpr = new long[16];
+        gpr[Asm.RSP] = rsp;
+        return new CpuState(
+                gpr,
+                rip,
+                2,
+                segments,
+                gdt,
+                new DescriptorTable(0, 0),
+                0x11,
+                0,
+                0,
+                0,
+                0,
+                0,
+                s.xcr0(),
+                s.debug(),
+                s.msrs(),
+                s.xsave(),
+                s.lapic(),
+                s.events(),
+                Activity.RUNNING,
+                s.tscOffset());
+    }
+
+    /** With other events owed, doing something else. */
+    static CpuState withEvents(CpuState s, CpuState.Events events, Activity activity) {
+        return new CpuState(
+                s.gpr(),
+                s.rip(),
+                s.rflags(),
+                s.segments(),
+                s.gdt(),
+                s.idt(),
+                s.cr0(),
+                s.cr2(),
+                s.cr3(),
+                s.cr4(),
+                s.cr8(),
+                s.efer(),
+                s.xcr0(),
+                s.debug(),
+                s.msrs(),
+                s.xsave(),
+                s.lapic(),
+                events,
+                activity,
+                s.tscOffset());
+    }
+
     /** Real mode at {@code segment:0}, everything else as after power-on. */
     static CpuState real(CpuState s, int segment) {
         Segment code = new Segment(segment, (long) segment << 4, 0xFFFF, 0x9B);

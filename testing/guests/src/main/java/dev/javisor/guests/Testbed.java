@@ -66,6 +66,9 @@ public final class Testbed implements AutoCloseable {
     /** What the 8259 pair would answer; -1 for spurious. */
     public volatile int externalVector = -1;
 
+    /** A port whose writes end {@link #runToStop}, or -1. */
+    volatile int stopPort = -1;
+
     /** Vectors whose EOI was broadcast, one bit each (vectors 0 to 63 only). */
     public volatile long endedVectors;
 
@@ -75,6 +78,7 @@ public final class Testbed implements AutoCloseable {
         private final ExecutorService thread;
         private volatile boolean exited;
         private volatile int exitCode;
+        private volatile int exitPort;
 
         Processor(int id) {
             vcpu = vm.createVcpu(id);
@@ -90,7 +94,8 @@ public final class Testbed implements AutoCloseable {
 
         @Override
         public void writePort(int port, int sizeBytes, int value) {
-            if (port == EXIT_PORT) {
+            if (port == EXIT_PORT || port == stopPort) {
+                exitPort = port;
                 exitCode = value;
                 exited = true;
                 vcpu.kick();
@@ -124,6 +129,13 @@ public final class Testbed implements AutoCloseable {
     }
 
     public Testbed(Hypervisor hypervisor, int vcpus) {
+        this(hypervisor, vcpus, 0);
+    }
+
+    /**
+     * @param tscHz 0 for the accelerator's choice
+     */
+    public Testbed(Hypervisor hypervisor, int vcpus, long tscHz) {
         this.hypervisor = hypervisor;
         memory =
                 new GuestMemory(
@@ -131,7 +143,7 @@ public final class Testbed implements AutoCloseable {
                         List.of(new Region(0, 0, RAM_BYTES)),
                         () -> {});
         VirtualMachineConfig config =
-                new VirtualMachineConfig("conformance", vcpus, CpuModel.X86_64_V2, 0);
+                new VirtualMachineConfig("conformance", vcpus, CpuModel.X86_64_V2, tscHz);
         vm = hypervisor.createVirtualMachine(config, memory, time);
         processors = new Processor[vcpus];
         for (int i = 0; i < vcpus; i++) {
@@ -246,6 +258,22 @@ public final class Testbed implements AutoCloseable {
         load(code);
         start64(0, code.origin(), LongMode.STACK);
         return run(0);
+    }
+
+    /**
+     * Where a run stopped.
+     *
+     * @param port that was written, or -1
+     * @param value written
+     */
+    record Stop(ExitReason reason, int port, int value) {}
+
+    /** Runs to a write to the exit port or to {@link #stopPort}, or to what ends it otherwise. */
+    Stop runToStop(int id) {
+        Run run = start(id);
+        ExitReason reason = run.reason();
+        Processor p = processors[id];
+        return p.exited ? new Stop(reason, p.exitPort, p.exitCode) : new Stop(reason, -1, 0);
     }
 
     /** Kicks a run and waits for it. */
