@@ -5,10 +5,12 @@ module dev.javisor.virtio {
     requires transitive dev.javisor.block;
     requires transitive dev.javisor.hypervisor;
     requires transitive dev.javisor.machine;
+    requires transitive dev.javisor.net;
     requires static transitive org.jspecify;
 
     exports dev.javisor.virtio;
     exports dev.javisor.virtio.block;
     exports dev.javisor.virtio.console;
+    exports dev.javisor.virtio.net;
     exports dev.javisor.virtio.rng;
 }

@@ -9,6 +9,7 @@ module dev.javisor.vmm {
     requires dev.javisor.kvm;
     requires dev.javisor.linux;
     requires dev.javisor.machine;
+    requires transitive dev.javisor.net;
     requires dev.javisor.softcpu;
     requires dev.javisor.virtio;
     requires jdk.management;

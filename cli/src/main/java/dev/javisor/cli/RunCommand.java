@@ -3,6 +3,7 @@ package dev.javisor.cli;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
 import dev.javisor.vmm.VmSpec;
 import java.nio.file.Path;
@@ -43,6 +44,8 @@ import picocli.CommandLine.Spec;
             "      raw disks, in the guest /dev/vda and /dev/vdb",
             "  javisor run --disk vm.qcow2,backing=follow",
             "      a qcow2 disk, which may name its backing file itself",
+            "  javisor run --net user,forward=tcp:127.0.0.1:2222:22",
+            "      port 2222 of this host leads to port 22 of the guest",
             "  javisor run --kernel bzImage --initrd initrd.img --append console=ttyS0",
             "      a guest of your own"
         })
@@ -125,6 +128,20 @@ final class RunCommand implements Callable<Integer> {
     private List<DiskOption> disks = List.of();
 
     @Option(
+            names = "--net",
+            paramLabel = "user[,...]|none",
+            converter = NetConverter.class,
+            description = {
+                "A network interface; may be given several times. Default: user, a network of the"
+                        + " guest's own that reaches others through this process: the guest is"
+                        + " 10.0.2.15, this host's loopback is 10.0.2.2. With settings, as in",
+                "user,forward=tcp:127.0.0.1:2222:22",
+                "user,restrict=on,allow=tcp:10.0.2.2:8080",
+                "(README names all of them.) none: no network"
+            })
+    private List<NetOption> networks = List.of();
+
+    @Option(
             names = "--debug-exit",
             description =
                     "Gives the machine an isa-debug-exit device at I/O port 0xF4: a value V written"
@@ -199,6 +216,7 @@ final class RunCommand implements Callable<Integer> {
                         Optional.ofNullable(initrd),
                         Optional.ofNullable(append),
                         disks,
+                        networks(),
                         debugExit,
                         new LinkedHashSet<>(trace),
                         Optional.ofNullable(timeout),
@@ -206,6 +224,17 @@ final class RunCommand implements Callable<Integer> {
                         switches,
                         command);
         return launch.run(settings);
+    }
+
+    private List<NetSpec> networks() {
+        if (networks.isEmpty()) {
+            return List.of(NetSpec.User.standard());
+        }
+        List<NetSpec> specs = networks.stream().flatMap(n -> n.spec().stream()).toList();
+        if (specs.size() < networks.size() && networks.size() > 1) {
+            throw wrong("--net none stands alone: drop it, or the other --net");
+        }
+        return specs;
     }
 
     /** What contradicts itself or the machine, whatever the host is like. */
@@ -286,6 +315,14 @@ final class RunCommand implements Callable<Integer> {
         @Override
         public SwitchOption convert(String value) {
             return Converters.orExplain(value, SwitchOption::parse);
+        }
+    }
+
+    /** Networks. */
+    static final class NetConverter implements picocli.CommandLine.ITypeConverter<NetOption> {
+        @Override
+        public NetOption convert(String value) {
+            return Converters.orExplain(value, NetOption::parse);
         }
     }
 

@@ -4,6 +4,7 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +29,7 @@ record RunSettings(
         Optional<Path> initrd,
         Optional<String> append,
         List<DiskOption> disks,
+        List<NetSpec> networks,
         boolean debugExit,
         Set<TraceCategory> trace,
         Optional<Duration> timeout,

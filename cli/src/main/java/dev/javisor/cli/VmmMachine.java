@@ -42,6 +42,7 @@ final class VmmMachine implements Machine {
                         .extraInitrd(guest.overlay())
                         .append(guest.commandLine())
                         .disks(disks)
+                        .networks(settings.networks())
                         .debugExit(settings.debugExit())
                         // A person who reboots wants to see it; a command that is gone is gone.
                         .endOnReset(command)

@@ -158,6 +158,7 @@ class CommandLineTest {
                         java.util.Optional.empty(),
                         java.util.Optional.of("panic=5"),
                         List.of(),
+                        List.of(),
                         false,
                         java.util.Set.of(),
                         java.util.Optional.empty(),

@@ -46,6 +46,7 @@ class CommandSessionTest {
                         Optional.empty(),
                         Optional.empty(),
                         List.of(),
+                        List.of(),
                         false,
                         Set.of(),
                         timeout,

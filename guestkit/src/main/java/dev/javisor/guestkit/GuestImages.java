@@ -207,6 +207,7 @@ public final class GuestImages {
         ModuleSet modules = unpacked.moduleSet();
         List<String> wanted = new ArrayList<>(Initramfs.MODULES);
         wanted.addAll(Initramfs.BUTTON_MODULES);
+        wanted.addAll(Initramfs.NETWORK_MODULES);
         List<ModuleSet.Entry> ordered = modules.inLoadOrder(wanted);
         Map<String, byte[]> content = new LinkedHashMap<>();
         for (ModuleSet.Entry entry : ordered) {

@@ -21,6 +21,9 @@ final class Initramfs {
     /** Loaded for an interactive guest, where a person may press the power button. */
     static final List<String> BUTTON_MODULES = List.of("button", "evdev");
 
+    /** Loaded where there is a network interface. */
+    static final List<String> NETWORK_MODULES = List.of("virtio_net");
+
     /** The kernel numbers character devices so (Documentation/admin-guide/devices.txt). */
     private static final int MEM_MAJOR = 1;
 
@@ -71,6 +74,8 @@ final class Initramfs {
         cpio.file("init", 0755, script("init"));
         cpio.file("lib/javisor/session", 0755, script("session"));
         cpio.file("lib/javisor/unmount", 0755, script("unmount"));
+        cpio.file("lib/javisor/network", 0755, script("network"));
+        cpio.file("lib/javisor/dhcp", 0755, script("dhcp"));
         cpio.file("bin/busybox", 0755, busybox);
         for (String applet : BusyboxApplets.names(busybox)) {
             if (!applet.equals("busybox")) {
@@ -106,11 +111,12 @@ final class Initramfs {
     static byte[] recipe() {
         List<String> parts = new ArrayList<>(MODULES);
         parts.addAll(BUTTON_MODULES);
+        parts.addAll(NETWORK_MODULES);
         parts.add("3"); // Counts changes of the code above.
         parts.add(FSTAB);
         parts.add(PROFILE);
         parts.add(INITTAB);
-        for (String name : List.of("init", "session", "unmount")) {
+        for (String name : List.of("init", "session", "unmount", "network", "dhcp")) {
             parts.add(new String(script(name), StandardCharsets.UTF_8));
         }
         return String.join("\0", parts).getBytes(StandardCharsets.UTF_8);

@@ -17,6 +17,16 @@ public interface FrameSink {
      */
     boolean begin(int maxBytes);
 
+    /**
+     * As the other.
+     *
+     * @param flow any number, the same for frames whose order matters: chooses among the
+     *     interface's queues
+     */
+    default boolean begin(int maxBytes, int flow) {
+        return begin(maxBytes);
+    }
+
     /** Appends. */
     void put(byte[] from, int at, int sizeBytes);
 

@@ -32,6 +32,9 @@ public interface NetBackend extends AutoCloseable {
      */
     void start(MacAddress mac, NetOffloads guest);
 
+    /** The guest's driver takes something else than it did. */
+    void change(NetOffloads guest);
+
     /** The guest's driver is gone, by a reset as a rule: forgets all that it had with the guest. */
     void stop();
 

@@ -38,6 +38,9 @@ public final class ScriptedBackend implements NetBackend {
     public void start(MacAddress mac, NetOffloads guest) {}
 
     @Override
+    public void change(NetOffloads guest) {}
+
+    @Override
     public void stop() {}
 
     @Override

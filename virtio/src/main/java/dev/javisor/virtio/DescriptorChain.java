@@ -145,6 +145,51 @@ public final class DescriptorChain {
         return done;
     }
 
+    /**
+     * Copies into the writable bytes and reports the write.
+     *
+     * @return bytes copied, fewer than asked only at the end
+     */
+    public long write(long to, MemorySegment from, long at, long sizeBytes) {
+        MemorySegment backing = memory().backing();
+        long skip = to;
+        long done = 0;
+        for (int i = firstWritable; i < count && done < sizeBytes; i++) {
+            if (skip >= lengths[i]) {
+                skip -= lengths[i];
+                continue;
+            }
+            long n = Math.min(lengths[i] - skip, sizeBytes - done);
+            MemorySegment.copy(from, at + done, backing, offsets[i] + skip, n);
+            memory().written(addresses[i] + skip, n);
+            done += n;
+            skip = 0;
+        }
+        return done;
+    }
+
+    /**
+     * Copies from the writable bytes, as they are now.
+     *
+     * @return bytes copied, fewer than asked only at the end
+     */
+    public int readWritable(long from, byte[] to, int at, int sizeBytes) {
+        MemorySegment backing = memory().backing();
+        long skip = from;
+        int done = 0;
+        for (int i = firstWritable; i < count && done < sizeBytes; i++) {
+            if (skip >= lengths[i]) {
+                skip -= lengths[i];
+                continue;
+            }
+            int n = (int) Math.min(lengths[i] - skip, sizeBytes - done);
+            MemorySegment.copy(backing, ValueLayout.JAVA_BYTE, offsets[i] + skip, to, at + done, n);
+            done += n;
+            skip = 0;
+        }
+        return done;
+    }
+
     /** Writes one byte of the writable part. */
     public void writeByte(long to, int value) {
         long skip = to;

@@ -306,6 +306,29 @@ public final class Virtqueue {
     }
 
     /**
+     * Returns several chains at once: the driver sees all of them or none.
+     *
+     * @param writtenBytes for each chain
+     */
+    public void push(DescriptorChain[] chains, int count, int[] writtenBytes) {
+        for (int i = 0; i < count; i++) {
+            int head = chains[i].head();
+            if (!inFlight[head]) {
+                throw new IllegalStateException("chain " + head + " is not in flight");
+            }
+            inFlight[head] = false;
+            long at = RING_HEADER_BYTES + (long) ((nextUsed + i) & mask) * USED_ELEMENT_BYTES;
+            backing.set(INT, used + at, head);
+            backing.set(INT, used + at + 4, writtenBytes[i]);
+            memory.written(usedAddress + at, USED_ELEMENT_BYTES);
+        }
+        nextUsed = (nextUsed + count) & 0xFFFF;
+        VarHandle.releaseFence();
+        backing.set(SHORT, used + 2, (short) nextUsed);
+        memory.written(usedAddress, 4);
+    }
+
+    /**
      * Interrupts if chains were pushed since the last call and the driver wants to know (§2.7.7).
      */
     public void notifyDriver() {

@@ -70,7 +70,8 @@ final class Q35Board implements AutoCloseable {
             MachineEvents events,
             SerialSink serialSink,
             VmConsole console,
-            List<BlockBackend> disks) {
+            List<BlockBackend> disks,
+            List<Network> networks) {
         Pic8259Pair pic = new Pic8259Pair(machine::setExternalInterrupt);
         IoApic ioApic = new IoApic(machine::signalMsi, machine::routeGsi);
         InterruptRouter router = new InterruptRouter(pic, ioApic);
@@ -125,7 +126,7 @@ final class Q35Board implements AutoCloseable {
         pci = new PciBus(bus, pirqs);
         pci.attach(new PciHostBridge(PlatformLayout.ECAM), PciHostBridge.ADDRESS);
         pci.attach(new PciIsaBridge((int) PlatformLayout.ACPI_PM.start()), PciIsaBridge.ADDRESS);
-        virtio = new VirtioDevices(spec, machine, pci, console, disks);
+        virtio = new VirtioDevices(spec, machine, pci, console, disks, networks);
         pci.assignBars(new PciAllocator(PlatformLayout.PCI_MEMORY_32, PlatformLayout.PCI_PORTS));
         tables =
                 AcpiTables.build(

@@ -3,6 +3,7 @@ package dev.javisor.vmm;
 import dev.javisor.block.BlockBackend;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.machine.PciBus;
+import dev.javisor.virtio.IoLoop;
 import dev.javisor.virtio.IoThread;
 import dev.javisor.virtio.VirtioDevice;
 import dev.javisor.virtio.VirtioEndpoint;
@@ -12,6 +13,7 @@ import dev.javisor.virtio.console.ConsoleDevice;
 import dev.javisor.virtio.console.ConsolePort;
 import dev.javisor.virtio.console.ConsolePortSpec;
 import dev.javisor.virtio.console.ConsoleSizeOrder;
+import dev.javisor.virtio.net.NetDevice;
 import dev.javisor.virtio.rng.RngDevice;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -21,7 +23,10 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** The board's virtio devices, each a PCI function with an I/O thread: console, entropy, disks. */
+/**
+ * The board's virtio devices, each a PCI function with an I/O thread: console, entropy, disks,
+ * network interfaces.
+ */
 final class VirtioDevices implements AutoCloseable {
     private static final long DRAIN_POLL_NANOS = 1_000_000;
 
@@ -37,7 +42,8 @@ final class VirtioDevices implements AutoCloseable {
             VirtualMachine machine,
             PciBus pci,
             VmConsole host,
-            List<BlockBackend> disks) {
+            List<BlockBackend> disks,
+            List<Network> networks) {
         this.spec = spec;
         this.machine = machine;
         this.pci = pci;
@@ -51,13 +57,20 @@ final class VirtioDevices implements AutoCloseable {
         for (int i = 0; i < disks.size(); i++) {
             attach("disk " + i, new BlockDevice(disks.get(i)));
         }
+        for (Network network : networks) {
+            attach(
+                    new NetDevice(network.backend(), network.mac(), network.queuePairs()),
+                    network.loop());
+        }
         streams = new ConsoleStreams(spec.name(), console, host);
     }
 
     private void attach(String what, VirtioDevice device) {
-        VirtioEndpoint endpoint =
-                new VirtioEndpoint(
-                        device, machine.memory(), new IoThread(spec.name() + " " + what));
+        attach(device, new IoThread(spec.name() + " " + what));
+    }
+
+    private void attach(VirtioDevice device, IoLoop loop) {
+        VirtioEndpoint endpoint = new VirtioEndpoint(device, machine.memory(), loop);
         VirtioPciTransport transport =
                 new VirtioPciTransport(endpoint, machine::signalMsi, machine::bindDoorbell);
         transports.add(transport);

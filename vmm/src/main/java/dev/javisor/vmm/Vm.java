@@ -101,6 +101,7 @@ public final class Vm implements AutoCloseable {
             List<BlockBackend> disks = openDisks();
             memory = resources.add(GuestRam.allocate(spec.memoryBytes()));
             time = resources.add(new HostTimeSource(spec.name() + " timer"));
+            List<Network> networks = openNetworks();
             panicWatch = new PanicWatch(this::panicEnded);
             serialOutput =
                     resources.add(
@@ -131,7 +132,8 @@ public final class Vm implements AutoCloseable {
                                     new GuestRequests(),
                                     serialOutput::write,
                                     console,
-                                    disks));
+                                    disks,
+                                    networks));
             vcpus =
                     new VcpuThreads(
                             spec.name(),
@@ -174,6 +176,14 @@ public final class Vm implements AutoCloseable {
                                             disk.references()))));
         }
         return disks;
+    }
+
+    private List<Network> openNetworks() {
+        List<Network> networks = new ArrayList<>();
+        for (NetSpec network : spec.networks()) {
+            networks.add(resources.add(Network.open(network, spec.name(), networks.size(), time)));
+        }
+        return networks;
     }
 
     public VmSpec spec() {

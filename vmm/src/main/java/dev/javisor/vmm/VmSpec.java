@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param extraInitrd a cpio archive behind {@code initrd}, or empty; not copied
  * @param append the kernel's command line
  * @param translation what the software CPU does about hot code
+ * @param networks its network interfaces
  * @param debugExit whether a write to port 0xF4 ends the machine
  * @param endOnReset whether a reset that the guest asks for ends the machine
  * @param ports names of virtio-console ports, which the guest finds under /dev/virtio-ports
@@ -31,6 +32,7 @@ public record VmSpec(
         byte[] extraInitrd,
         String append,
         List<DiskSpec> disks,
+        List<NetSpec> networks,
         boolean debugExit,
         boolean endOnReset,
         List<String> ports) {
@@ -44,6 +46,8 @@ public record VmSpec(
 
     /** What PCI bus 0 has room for beside the other devices. */
     private static final int MAX_DISKS = 24;
+
+    private static final int MAX_NETWORKS = 4;
 
     private static final int MAX_PORTS = 16;
 
@@ -60,11 +64,16 @@ public record VmSpec(
         if (disks.size() > MAX_DISKS) {
             throw new VmException("%d disks: at most %d".formatted(disks.size(), MAX_DISKS));
         }
+        if (networks.size() > MAX_NETWORKS) {
+            throw new VmException(
+                    "%d network interfaces: at most %d".formatted(networks.size(), MAX_NETWORKS));
+        }
         if (ports.size() > MAX_PORTS || new HashSet<>(ports).size() != ports.size()) {
             throw new VmException(
                     "guest ports must differ in name and be at most %d".formatted(MAX_PORTS));
         }
         disks = List.copyOf(disks);
+        networks = List.copyOf(networks);
         ports = List.copyOf(ports);
     }
 
@@ -86,6 +95,7 @@ public record VmSpec(
         private byte[] extraInitrd = new byte[0];
         private String append = "";
         private List<DiskSpec> disks = List.of();
+        private List<NetSpec> networks = List.of();
         private boolean debugExit;
         private boolean endOnReset;
         private List<String> ports = List.of();
@@ -144,6 +154,11 @@ public record VmSpec(
             return this;
         }
 
+        public Builder networks(List<NetSpec> value) {
+            networks = value;
+            return this;
+        }
+
         public Builder debugExit(boolean value) {
             debugExit = value;
             return this;
@@ -175,6 +190,7 @@ public record VmSpec(
                     extraInitrd,
                     append,
                     disks,
+                    networks,
                     debugExit,
                     endOnReset,
                     ports);

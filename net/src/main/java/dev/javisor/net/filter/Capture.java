@@ -77,6 +77,11 @@ public final class Capture implements NetBackend {
     }
 
     @Override
+    public void change(NetOffloads guest) {
+        inner.change(guest);
+    }
+
+    @Override
     public void stop() {
         inner.stop();
     }
@@ -144,8 +149,13 @@ public final class Capture implements NetBackend {
 
         @Override
         public boolean begin(int maxBytes) {
+            return begin(maxBytes, 0);
+        }
+
+        @Override
+        public boolean begin(int maxBytes, int flow) {
             sizeBytes = 0;
-            return guest.begin(maxBytes);
+            return guest.begin(maxBytes, flow);
         }
 
         @Override

@@ -100,6 +100,11 @@ public final class RateLimit implements NetBackend {
     }
 
     @Override
+    public void change(NetOffloads guest) {
+        inner.change(guest);
+    }
+
+    @Override
     public void stop() {
         inner.stop();
     }
@@ -140,11 +145,16 @@ public final class RateLimit implements NetBackend {
 
         @Override
         public boolean begin(int maxBytes) {
+            return begin(maxBytes, 0);
+        }
+
+        @Override
+        public boolean begin(int maxBytes, int flow) {
             if (!toGuest.isReady()) {
                 return false;
             }
             sizeBytes = 0;
-            return guest.begin(maxBytes);
+            return guest.begin(maxBytes, flow);
         }
 
         @Override

@@ -101,6 +101,11 @@ public final class SpoofFilter implements NetBackend {
     }
 
     @Override
+    public void change(NetOffloads guest) {
+        inner.change(guest);
+    }
+
+    @Override
     public void stop() {
         inner.stop();
     }

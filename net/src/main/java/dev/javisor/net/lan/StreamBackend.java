@@ -123,6 +123,9 @@ public final class StreamBackend implements NetBackend {
     public void start(MacAddress mac, NetOffloads guest) {}
 
     @Override
+    public void change(NetOffloads guest) {}
+
+    @Override
     public void stop() {}
 
     private void accept(SelectionKey listening) {

@@ -3,7 +3,6 @@ package dev.javisor.net.user;
 import dev.javisor.net.IpAddress;
 import dev.javisor.net.NetException;
 import java.net.InetSocketAddress;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -25,8 +24,7 @@ import java.util.Optional;
  * @param allowDns whether names are looked up in spite of {@code restrict}
  * @param forwards ports of this host that lead into the guest
  * @param guestForwards addresses in the guest's network that lead out of it
- * @param tftpRoot the directory that the router serves by TFTP, read only
- * @param bootFile what DHCP names as the file to boot
+ * @param bootFile what DHCP names as the file to boot, such as a URL; empty for none
  * @param hostName what DHCP gives the guest as its name; empty for none
  * @param mtuBytes 1280 to 65521
  */
@@ -45,7 +43,6 @@ public record UserNetworkConfig(
         boolean allowDns,
         List<Forward> forwards,
         List<GuestForward> guestForwards,
-        Optional<Path> tftpRoot,
         String bootFile,
         String hostName,
         int mtuBytes) {
@@ -158,7 +155,6 @@ public record UserNetworkConfig(
         private boolean allowDns;
         private List<Forward> forwards = List.of();
         private List<GuestForward> guestForwards = List.of();
-        private Optional<Path> tftpRoot = Optional.empty();
         private String bootFile = "";
         private String hostName = "";
         private int mtuBytes = 1500;
@@ -233,11 +229,6 @@ public record UserNetworkConfig(
             return this;
         }
 
-        public Builder tftpRoot(Path value) {
-            tftpRoot = Optional.of(value);
-            return this;
-        }
-
         public Builder bootFile(String value) {
             bootFile = value;
             return this;
@@ -279,7 +270,6 @@ public record UserNetworkConfig(
                     allowDns,
                     forwards,
                     guestForwards,
-                    tftpRoot,
                     bootFile,
                     hostName,
                     mtuBytes);

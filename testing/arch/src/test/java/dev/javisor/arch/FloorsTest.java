@@ -262,8 +262,8 @@ class FloorsTest {
 
     @Test
     void virtioDevices_knowNeitherTransportNorEachOther() {
-        for (String one : List.of("block", "console", "rng")) {
-            for (String other : List.of("block", "console", "rng")) {
+        for (String one : List.of("block", "console", "net", "rng")) {
+            for (String other : List.of("block", "console", "net", "rng")) {
                 if (!one.equals(other)) {
                     noClasses()
                             .that()
