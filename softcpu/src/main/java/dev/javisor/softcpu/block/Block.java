@@ -37,11 +37,17 @@ public final class Block {
     /** What tier one executes: instructions after lowering. */
     public final Insn[] code;
 
+    /** The same for the hot loop: see {@link Words}. */
+    public final long[] words;
+
     /** Guest instructions, before lowering. */
     public final int instructions;
 
     /** Offset in CS after the last instruction. */
     public final long endIp;
+
+    /** The same, truncated to the code size: where a branch that is not taken leads. */
+    public final long nextIp;
 
     /** MMU code generation at which the translation was last known to hold. */
     public int generation;
@@ -100,8 +106,10 @@ public final class Block {
         this.page2 = page2;
         this.version2 = version2;
         this.code = code;
+        this.words = Words.of(code);
         this.instructions = instructions;
         this.endIp = endIp;
+        this.nextIp = code.length == 0 ? endIp : code[code.length - 1].nextIp;
     }
 
     /** Its indirect branch leads to {@code next} for once. */

@@ -199,5 +199,8 @@ public final class Uop {
     public static final int NEG_R_N = 172;
     public static final int NEG_E_N = 173;
 
+    /** Only in {@link Words}: the block ends without a branch. */
+    public static final int END = 174;
+
     private Uop() {}
 }

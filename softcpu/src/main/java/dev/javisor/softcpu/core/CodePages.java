@@ -52,6 +52,11 @@ public final class CodePages {
         return writes;
     }
 
+    /** By page, to be read only: what {@link #version} looks at, for the hot loop. */
+    public int[] versions() {
+        return versions;
+    }
+
     /** Plain read: for the check at block entry on a vCPU thread. */
     public int version(int page) {
         return versions[page];

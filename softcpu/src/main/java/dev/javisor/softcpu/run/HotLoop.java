@@ -5,6 +5,7 @@ import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.Families;
 import dev.javisor.softcpu.block.Region;
 import dev.javisor.softcpu.block.Uop;
+import dev.javisor.softcpu.block.Words;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
@@ -13,6 +14,7 @@ import dev.javisor.softcpu.core.Mmu;
 import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.translate.Translator;
+import java.lang.invoke.VarHandle;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -63,8 +65,11 @@ final class HotLoop {
     /** After FAULT: the instruction. */
     @Nullable Insn faulting;
 
-    /** The last region stopped before an instruction that only tier one executes. */
-    private boolean aside;
+    /** In no block: not canonical. */
+    private static final long NOWHERE = Long.MIN_VALUE;
+
+    /** Where the last region stopped, before an instruction that only tier one executes. */
+    private long asideIp = NOWHERE;
 
     /** {@link Block#heat} at which a translation is asked for. */
     private final int heatLimit;
@@ -90,8 +95,28 @@ final class HotLoop {
         lockstep = checker;
     }
 
-    private static long ea(long[] r, long[] segBase, Insn in) {
-        return r[in.base] + (r[in.index] << in.scale) + in.disp + segBase[in.seg];
+    /**
+     * Base, index and displacement of the word at {@code pc}: see {@link Words}. The fence, which
+     * costs no instruction, keeps the JIT from taking these fields out of the word before the
+     * switch, for every instruction that has no memory operand, too.
+     */
+    private static long offset(long[] r, long[] code, int pc) {
+        VarHandle.acquireFence();
+        long w = code[pc];
+        return r[(int) (w >>> Words.BASE_SHIFT) & Words.REG_MASK]
+                + (r[(int) (w >>> Words.INDEX_SHIFT) & Words.REG_MASK]
+                        << (int) (w >>> Words.SCALE_SHIFT & 3))
+                + code[pc + 1];
+    }
+
+    private static long ea(long[] r, long[] segBase, long[] code, int pc) {
+        VarHandle.acquireFence();
+        long w = code[pc];
+        return r[(int) (w >>> Words.BASE_SHIFT) & Words.REG_MASK]
+                + (r[(int) (w >>> Words.INDEX_SHIFT) & Words.REG_MASK]
+                        << (int) (w >>> Words.SCALE_SHIFT & 3))
+                + code[pc + 1]
+                + segBase[Seg.DS + (int) (w >>> Words.SEGMENT_SHIFT & 3)];
     }
 
     /** Asks for a translation, once in two thousand million executions. */
@@ -114,6 +139,19 @@ final class HotLoop {
         return false;
     }
 
+    /** Whether to go on in the block's region. Not if that has just been left for its sake. */
+    private boolean mayEnter(Block b, Region region) {
+        if (b.ip == asideIp) {
+            asideIp = NOWHERE;
+            return false;
+        }
+        return usable(b, region);
+    }
+
+    private int enter(Region region) {
+        return lockstep == null ? region.enter(cpu, region.budget()) : lockstep.run(region);
+    }
+
     /** Runs from {@code block}, which must be current and at CS:RIP. */
     @SuppressWarnings("MethodLength") // one flat dispatch
     int run(Block block) {
@@ -123,21 +161,21 @@ final class HotLoop {
         final long[] sb = c.linearBase;
         final Flags f = c.flags;
         final Block[] jump = cache.jump;
+        final int[] versions = codePages.versions();
         Block b = block;
-        Insn in = b.code[0];
+        int pc = 0;
         boolean inRegion = false;
+        m.execPage2 = b.page2;
         try {
             while (true) {
                 Region region = b.region;
-                if (region != null && !aside && usable(b, region)) {
+                if (region != null && mayEnter(b, region)) {
+                    c.rip = b.ip;
                     inRegion = true;
                     entries++;
-                    aside =
-                            (lockstep == null
-                                            ? region.enter(c, region.budget())
-                                            : lockstep.run(region))
-                                    == Region.SIDE_EXIT;
+                    boolean aside = enter(region) == Region.SIDE_EXIT;
                     inRegion = false;
+                    asideIp = aside ? c.rip : NOWHERE;
                     if (region.wantsMore()) {
                         Objects.requireNonNull(translator).requestLarge(b);
                     }
@@ -156,319 +194,511 @@ final class HotLoop {
                     b = after;
                     continue;
                 }
-                aside = false;
                 if (++b.heat >= heatLimit) {
                     heated(b);
                 }
                 m.execPage = b.page;
-                m.execPage2 = b.page2;
                 instructions += b.instructions;
-                final Insn[] code = b.code;
-                final int n = code.length;
+                final long[] code = b.words;
+                pc = 0;
                 boolean taken = false;
                 boolean indirect = false;
-                for (int i = 0; i < n; i++) {
-                    in = code[i];
-                    switch (in.uop) {
-                        case Uop.GENERIC -> Families.execute(c, in);
+                long target = 0;
+                dispatch:
+                while (true) {
+                    final long w = code[pc];
+                    final int d = (int) (w >>> Words.REG0_SHIFT) & Words.REG_MASK;
+                    final int s = (int) (w >>> Words.REG1_SHIFT) & Words.REG_MASK;
+                    switch ((int) w & 0xFF) {
+                        case Uop.GENERIC -> Families.execute(c, b.code[pc >> 1]);
                         case Uop.GENERIC_END -> {
-                            c.rip = in.nextIp;
-                            Families.execute(c, in);
+                            c.rip = b.nextIp;
+                            Families.execute(c, b.code[pc >> 1]);
                             return ATTENTION;
                         }
                         case Uop.GENERIC_JUMP -> {
-                            c.rip = in.nextIp;
-                            Families.execute(c, in);
+                            c.rip = b.nextIp;
+                            Families.execute(c, b.code[pc >> 1]);
+                            target = c.rip;
                             indirect = true;
+                            break dispatch;
                         }
-                        case Uop.MOV_RR -> r[in.reg0] = r[in.reg1];
-                        case Uop.MOV_EE -> r[in.reg0] = r[in.reg1] & 0xFFFFFFFFL;
-                        case Uop.MOV_RI -> r[in.reg0] = in.imm;
-                        case Uop.LOAD64 -> r[in.reg0] = m.read64(ea(r, sb, in));
-                        case Uop.LOAD32 -> r[in.reg0] = m.read32(ea(r, sb, in));
-                        case Uop.LOAD16 -> r[in.reg0] = m.read16(ea(r, sb, in));
-                        case Uop.LOAD8 -> r[in.reg0] = m.read8(ea(r, sb, in));
-                        case Uop.LOADS32_R -> r[in.reg0] = (int) m.read32(ea(r, sb, in));
-                        case Uop.LOADS16_R -> r[in.reg0] = (short) m.read16(ea(r, sb, in));
-                        case Uop.LOADS8_R -> r[in.reg0] = (byte) m.read8(ea(r, sb, in));
-                        case Uop.LOADS16_E ->
-                                r[in.reg0] = (short) m.read16(ea(r, sb, in)) & 0xFFFFFFFFL;
-                        case Uop.LOADS8_E ->
-                                r[in.reg0] = (byte) m.read8(ea(r, sb, in)) & 0xFFFFFFFFL;
-                        case Uop.STORE64 -> m.write64(ea(r, sb, in), r[in.reg1]);
-                        case Uop.STORE32 -> m.write32(ea(r, sb, in), r[in.reg1]);
-                        case Uop.STORE16 -> m.write16(ea(r, sb, in), r[in.reg1]);
-                        case Uop.STORE8 -> m.write8(ea(r, sb, in), r[in.reg1]);
-                        case Uop.STORE64_I -> m.write64(ea(r, sb, in), in.imm);
-                        case Uop.STORE32_I -> m.write32(ea(r, sb, in), in.imm);
-                        case Uop.STORE16_I -> m.write16(ea(r, sb, in), in.imm);
-                        case Uop.STORE8_I -> m.write8(ea(r, sb, in), in.imm);
-                        case Uop.LOADW64 -> r[in.reg0] = m.readForWrite(ea(r, sb, in), 8);
-                        case Uop.LOADW32 -> r[in.reg0] = m.readForWrite(ea(r, sb, in), 4);
-                        case Uop.MOVZX8 -> r[in.reg0] = r[in.reg1] & 0xFF;
-                        case Uop.MOVZX16 -> r[in.reg0] = r[in.reg1] & 0xFFFF;
-                        case Uop.MOVSX32_R -> r[in.reg0] = (int) r[in.reg1];
-                        case Uop.MOVSX16_R -> r[in.reg0] = (short) r[in.reg1];
-                        case Uop.MOVSX8_R -> r[in.reg0] = (byte) r[in.reg1];
-                        case Uop.MOVSX16_E -> r[in.reg0] = (short) r[in.reg1] & 0xFFFFFFFFL;
-                        case Uop.MOVSX8_E -> r[in.reg0] = (byte) r[in.reg1] & 0xFFFFFFFFL;
-                        case Uop.LEA_R ->
-                                r[in.reg0] = r[in.base] + (r[in.index] << in.scale) + in.disp;
-                        case Uop.LEA_E ->
-                                r[in.reg0] =
-                                        (r[in.base] + (r[in.index] << in.scale) + in.disp)
-                                                & 0xFFFFFFFFL;
-                        case Uop.ADD_RR -> r[in.reg0] = Alu.add64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.ADD_RI -> r[in.reg0] = Alu.add64(f, r[in.reg0], in.imm);
-                        case Uop.ADD_EE -> r[in.reg0] = Alu.add32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.ADD_EI -> r[in.reg0] = Alu.add32(f, r[in.reg0], in.imm);
-                        case Uop.SUB_RR -> r[in.reg0] = Alu.sub64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.SUB_RI -> r[in.reg0] = Alu.sub64(f, r[in.reg0], in.imm);
-                        case Uop.SUB_EE -> r[in.reg0] = Alu.sub32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.SUB_EI -> r[in.reg0] = Alu.sub32(f, r[in.reg0], in.imm);
-                        case Uop.AND_RR -> r[in.reg0] = Alu.logic64(f, r[in.reg0] & r[in.reg1]);
-                        case Uop.AND_RI -> r[in.reg0] = Alu.logic64(f, r[in.reg0] & in.imm);
-                        case Uop.AND_EE -> r[in.reg0] = Alu.logic32(f, r[in.reg0] & r[in.reg1]);
-                        case Uop.AND_EI -> r[in.reg0] = Alu.logic32(f, r[in.reg0] & in.imm);
-                        case Uop.OR_RR -> r[in.reg0] = Alu.logic64(f, r[in.reg0] | r[in.reg1]);
-                        case Uop.OR_RI -> r[in.reg0] = Alu.logic64(f, r[in.reg0] | in.imm);
-                        case Uop.OR_EE -> r[in.reg0] = Alu.logic32(f, r[in.reg0] | r[in.reg1]);
-                        case Uop.OR_EI -> r[in.reg0] = Alu.logic32(f, r[in.reg0] | in.imm);
-                        case Uop.XOR_RR -> r[in.reg0] = Alu.logic64(f, r[in.reg0] ^ r[in.reg1]);
-                        case Uop.XOR_RI -> r[in.reg0] = Alu.logic64(f, r[in.reg0] ^ in.imm);
-                        case Uop.XOR_EE -> r[in.reg0] = Alu.logic32(f, r[in.reg0] ^ r[in.reg1]);
-                        case Uop.XOR_EI -> r[in.reg0] = Alu.logic32(f, r[in.reg0] ^ in.imm);
-                        case Uop.CMP_RR -> Alu.sub64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.CMP_RI -> Alu.sub64(f, r[in.reg0], in.imm);
-                        case Uop.CMP_EE -> Alu.sub32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.CMP_EI -> Alu.sub32(f, r[in.reg0], in.imm);
-                        case Uop.TEST_RR -> Alu.logic64(f, r[in.reg0] & r[in.reg1]);
-                        case Uop.TEST_RI -> Alu.logic64(f, r[in.reg0] & in.imm);
-                        case Uop.TEST_EE -> Alu.logic32(f, r[in.reg0] & r[in.reg1]);
-                        case Uop.TEST_EI -> Alu.logic32(f, r[in.reg0] & in.imm);
-                        case Uop.ADC_RR -> r[in.reg0] = Alu.adc64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.ADC_RI -> r[in.reg0] = Alu.adc64(f, r[in.reg0], in.imm);
-                        case Uop.ADC_EE -> r[in.reg0] = Alu.adc32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.ADC_EI -> r[in.reg0] = Alu.adc32(f, r[in.reg0], in.imm);
-                        case Uop.SBB_RR -> r[in.reg0] = Alu.sbb64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.SBB_RI -> r[in.reg0] = Alu.sbb64(f, r[in.reg0], in.imm);
-                        case Uop.SBB_EE -> r[in.reg0] = Alu.sbb32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.SBB_EI -> r[in.reg0] = Alu.sbb32(f, r[in.reg0], in.imm);
-                        case Uop.CMPN_RR -> Alu.cmpNarrow(f, r[in.reg0], r[in.reg1], in.imm2);
-                        case Uop.CMPN_RI -> Alu.cmpNarrow(f, r[in.reg0], in.imm, in.imm2);
-                        case Uop.TESTN_RR -> Alu.testNarrow(f, r[in.reg0] & r[in.reg1], in.imm2);
-                        case Uop.TESTN_RI -> Alu.testNarrow(f, r[in.reg0] & in.imm, in.imm2);
-                        case Uop.INC_R -> r[in.reg0] = Alu.inc64(f, r[in.reg0]);
-                        case Uop.INC_E -> r[in.reg0] = Alu.inc32(f, r[in.reg0]);
-                        case Uop.DEC_R -> r[in.reg0] = Alu.dec64(f, r[in.reg0]);
-                        case Uop.DEC_E -> r[in.reg0] = Alu.dec32(f, r[in.reg0]);
-                        case Uop.NEG_R -> r[in.reg0] = Alu.sub64(f, 0, r[in.reg0]);
-                        case Uop.NEG_E -> r[in.reg0] = Alu.sub32(f, 0, r[in.reg0]);
-                        case Uop.NOT_R -> r[in.reg0] = ~r[in.reg0];
-                        case Uop.NOT_E -> r[in.reg0] = ~r[in.reg0] & 0xFFFFFFFFL;
-                        case Uop.SHL_RI -> r[in.reg0] = Alu.shl64(f, r[in.reg0], (int) in.imm);
-                        case Uop.SHL_EI -> r[in.reg0] = Alu.shl32(f, r[in.reg0], (int) in.imm);
-                        case Uop.SHR_RI -> r[in.reg0] = Alu.shr64(f, r[in.reg0], (int) in.imm);
-                        case Uop.SHR_EI ->
-                                r[in.reg0] = Alu.shr32(f, r[in.reg0] & 0xFFFFFFFFL, (int) in.imm);
-                        case Uop.SAR_RI -> r[in.reg0] = Alu.sar64(f, r[in.reg0], (int) in.imm);
-                        case Uop.SAR_EI -> r[in.reg0] = Alu.sar32(f, r[in.reg0], (int) in.imm);
-                        case Uop.IMUL_RR -> r[in.reg0] = Alu.imul64(f, r[in.reg0], r[in.reg1]);
-                        case Uop.IMUL_EE -> r[in.reg0] = Alu.imul32(f, r[in.reg0], r[in.reg1]);
-                        case Uop.IMUL_RRI -> r[in.reg0] = Alu.imul64(f, r[in.reg1], in.imm);
-                        case Uop.IMUL_EEI -> r[in.reg0] = Alu.imul32(f, r[in.reg1], in.imm);
-                        case Uop.MUL_R -> {
-                            long x = r[0];
-                            long y = r[in.reg0];
-                            long high = Math.unsignedMultiplyHigh(x, y);
-                            r[0] = x * y;
-                            r[2] = high;
-                            f.result = r[0];
-                            f.aux = high != 0 ? Long.MIN_VALUE : 0;
+                        case Uop.END -> {
+                            break dispatch;
+                        }
+                        case Uop.MOV_RR -> {
+                            r[d] = r[s];
+                        }
+                        case Uop.MOV_EE -> {
+                            r[d] = r[s] & 0xFFFFFFFFL;
+                        }
+                        case Uop.MOV_RI -> {
+                            r[d] = code[pc + 1];
+                        }
+                        case Uop.LOAD64 -> {
+                            r[d] = m.read64(ea(r, sb, code, pc));
+                        }
+                        case Uop.LOAD32 -> {
+                            r[d] = m.read32(ea(r, sb, code, pc));
+                        }
+                        case Uop.LOAD16 -> {
+                            r[d] = m.read16(ea(r, sb, code, pc));
+                        }
+                        case Uop.LOAD8 -> {
+                            r[d] = m.read8(ea(r, sb, code, pc));
+                        }
+                        case Uop.LOADS32_R -> {
+                            r[d] = (int) m.read32(ea(r, sb, code, pc));
+                        }
+                        case Uop.STORE64 -> {
+                            m.write64(ea(r, sb, code, pc), r[s]);
+                        }
+                        case Uop.STORE32 -> {
+                            m.write32(ea(r, sb, code, pc), r[s]);
+                        }
+                        case Uop.STORE16 -> {
+                            m.write16(ea(r, sb, code, pc), r[s]);
+                        }
+                        case Uop.STORE8 -> {
+                            m.write8(ea(r, sb, code, pc), r[s]);
+                        }
+                        case Uop.STORE64_I -> {
+                            m.write64(ea(r, sb, code, pc), w >> 32);
+                        }
+                        case Uop.STORE32_I -> {
+                            m.write32(ea(r, sb, code, pc), w >> 32);
+                        }
+                        case Uop.STORE8_I -> {
+                            m.write8(ea(r, sb, code, pc), w >> 32);
+                        }
+                        case Uop.LOADW64 -> {
+                            r[d] = m.readForWrite(ea(r, sb, code, pc), 8);
+                        }
+                        case Uop.LOADW32 -> {
+                            r[d] = m.readForWrite(ea(r, sb, code, pc), 4);
+                        }
+                        case Uop.MOVZX8 -> {
+                            r[d] = r[s] & 0xFF;
+                        }
+                        case Uop.MOVSX32_R -> {
+                            r[d] = (int) r[s];
+                        }
+                        case Uop.MOVSX8_E -> {
+                            r[d] = (byte) r[s] & 0xFFFFFFFFL;
+                        }
+                        case Uop.LEA_R -> {
+                            r[d] = offset(r, code, pc);
+                        }
+                        case Uop.LEA_E -> {
+                            r[d] = (offset(r, code, pc)) & 0xFFFFFFFFL;
+                        }
+                        case Uop.ADD_RR -> {
+                            r[d] = Alu.add64(f, r[d], r[s]);
+                        }
+                        case Uop.ADD_RI -> {
+                            r[d] = Alu.add64(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.ADD_EE -> {
+                            r[d] = Alu.add32(f, r[d], r[s]);
+                        }
+                        case Uop.ADD_EI -> {
+                            r[d] = Alu.add32(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.SUB_RR -> {
+                            r[d] = Alu.sub64(f, r[d], r[s]);
+                        }
+                        case Uop.SUB_RI -> {
+                            r[d] = Alu.sub64(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.SUB_EE -> {
+                            r[d] = Alu.sub32(f, r[d], r[s]);
+                        }
+                        case Uop.SUB_EI -> {
+                            r[d] = Alu.sub32(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.AND_RR -> {
+                            r[d] = Alu.logic64(f, r[d] & r[s]);
+                        }
+                        case Uop.AND_RI -> {
+                            r[d] = Alu.logic64(f, r[d] & code[pc + 1]);
+                        }
+                        case Uop.AND_EI -> {
+                            r[d] = Alu.logic32(f, r[d] & code[pc + 1]);
+                        }
+                        case Uop.OR_RR -> {
+                            r[d] = Alu.logic64(f, r[d] | r[s]);
+                        }
+                        case Uop.OR_EI -> {
+                            r[d] = Alu.logic32(f, r[d] | code[pc + 1]);
+                        }
+                        case Uop.XOR_RR -> {
+                            r[d] = Alu.logic64(f, r[d] ^ r[s]);
+                        }
+                        case Uop.XOR_EE -> {
+                            r[d] = Alu.logic32(f, r[d] ^ r[s]);
+                        }
+                        case Uop.CMP_RR -> {
+                            Alu.sub64(f, r[d], r[s]);
+                        }
+                        case Uop.CMP_RI -> {
+                            Alu.sub64(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.CMP_EE -> {
+                            Alu.sub32(f, r[d], r[s]);
+                        }
+                        case Uop.CMP_EI -> {
+                            Alu.sub32(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.TEST_RR -> {
+                            Alu.logic64(f, r[d] & r[s]);
+                        }
+                        case Uop.TEST_RI -> {
+                            Alu.logic64(f, r[d] & code[pc + 1]);
+                        }
+                        case Uop.TEST_EE -> {
+                            Alu.logic32(f, r[d] & r[s]);
+                        }
+                        case Uop.TEST_EI -> {
+                            Alu.logic32(f, r[d] & code[pc + 1]);
+                        }
+                        case Uop.ADC_RR -> {
+                            r[d] = Alu.adc64(f, r[d], r[s]);
+                        }
+                        case Uop.ADC_RI -> {
+                            r[d] = Alu.adc64(f, r[d], code[pc + 1]);
+                        }
+                        case Uop.SBB_EE -> {
+                            r[d] = Alu.sbb32(f, r[d], r[s]);
+                        }
+                        case Uop.CMPN_RR -> {
+                            Alu.cmpNarrow(f, r[d], r[s], (int) (w >>> 32));
+                        }
+                        case Uop.CMPN_RI -> {
+                            Alu.cmpNarrow(f, r[d], code[pc + 1], (int) (w >>> 32));
+                        }
+                        case Uop.TESTN_RR -> {
+                            Alu.testNarrow(f, r[d] & r[s], (int) (w >>> 32));
+                        }
+                        case Uop.TESTN_RI -> {
+                            Alu.testNarrow(f, r[d] & code[pc + 1], (int) (w >>> 32));
+                        }
+                        case Uop.INC_R -> {
+                            r[d] = Alu.inc64(f, r[d]);
+                        }
+                        case Uop.INC_E -> {
+                            r[d] = Alu.inc32(f, r[d]);
+                        }
+                        case Uop.DEC_E -> {
+                            r[d] = Alu.dec32(f, r[d]);
+                        }
+                        case Uop.NOT_R -> {
+                            r[d] = ~r[d];
+                        }
+                        case Uop.SHL_RI -> {
+                            r[d] = Alu.shl64(f, r[d], (int) code[pc + 1]);
+                        }
+                        case Uop.SHR_RI -> {
+                            r[d] = Alu.shr64(f, r[d], (int) code[pc + 1]);
+                        }
+                        case Uop.SHR_EI -> {
+                            r[d] = Alu.shr32(f, r[d] & 0xFFFFFFFFL, (int) code[pc + 1]);
+                        }
+                        case Uop.SAR_RI -> {
+                            r[d] = Alu.sar64(f, r[d], (int) code[pc + 1]);
                         }
                         case Uop.PUSH_R -> {
                             long sp = r[4] - 8;
-                            m.write64(sp, r[in.reg0]);
+                            m.write64(sp, r[d]);
                             r[4] = sp;
                         }
                         case Uop.PUSH_I -> {
                             long sp = r[4] - 8;
-                            m.write64(sp, in.imm);
+                            m.write64(sp, code[pc + 1]);
                             r[4] = sp;
                         }
                         case Uop.POP_R -> {
                             long v = m.read64(r[4]);
                             r[4] += 8;
-                            r[in.reg0] = v;
+                            r[d] = v;
                         }
-                        case Uop.LEAVE -> {
-                            long v = m.read64(r[5]);
-                            r[4] = r[5] + 8;
-                            r[5] = v;
+                        case Uop.SETCC -> {
+                            r[d] = (r[d] & ~0xFFL) | (f.condition((int) (w >>> 32)) ? 1 : 0);
                         }
-                        case Uop.SETCC ->
-                                r[in.reg0] = (r[in.reg0] & ~0xFFL) | (f.condition(in.cond) ? 1 : 0);
                         case Uop.CMOV_RR -> {
-                            if (f.condition(in.cond)) {
-                                r[in.reg0] = r[in.reg1];
+                            if (f.condition((int) (w >>> 32))) {
+                                r[d] = r[s];
                             }
                         }
-                        case Uop.CMOV_EE ->
-                                r[in.reg0] =
-                                        (f.condition(in.cond) ? r[in.reg1] : r[in.reg0])
-                                                & 0xFFFFFFFFL;
-                        case Uop.CDQE -> r[0] = (int) r[0];
-                        case Uop.CQO -> r[2] = r[0] >> 63;
-                        case Uop.CDQ -> r[2] = (int) r[0] >> 31 & 0xFFFFFFFFL;
-                        case Uop.NOP -> {}
-                        case Uop.JMP_REL -> taken = true;
+                        case Uop.CMOV_EE -> {
+                            r[d] = (f.condition((int) (w >>> 32)) ? r[s] : r[d]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.JMP_REL -> {
+                            taken = true;
+                            break dispatch;
+                        }
                         case Uop.JMP_R -> {
-                            long target = r[in.reg0];
+                            target = r[d];
                             if (target << 16 >> 16 != target && !c.isCanonical(target)) {
                                 throw c.gp0();
                             }
-                            c.rip = target;
+
                             indirect = true;
+                            break dispatch;
                         }
                         case Uop.CALL_REL -> {
                             long sp = r[4] - 8;
-                            m.write64(sp, in.nextIp);
+                            m.write64(sp, b.nextIp);
                             r[4] = sp;
                             taken = true;
+                            break dispatch;
                         }
                         case Uop.CALL_R -> {
-                            long target = r[in.reg0];
+                            target = r[d];
                             if (target << 16 >> 16 != target && !c.isCanonical(target)) {
                                 throw c.gp0();
                             }
                             long sp = r[4] - 8;
-                            m.write64(sp, in.nextIp);
+                            m.write64(sp, b.nextIp);
                             r[4] = sp;
-                            c.rip = target;
+
                             indirect = true;
+                            break dispatch;
                         }
                         case Uop.RET -> {
-                            long target = m.read64(r[4]);
+                            target = m.read64(r[4]);
                             if (target << 16 >> 16 != target && !c.isCanonical(target)) {
                                 throw c.gp0();
                             }
-                            r[4] += 8 + in.imm;
-                            c.rip = target;
+                            r[4] += 8 + code[pc + 1];
+
                             indirect = true;
+                            break dispatch;
                         }
-                        case Uop.JCC -> taken = f.of();
-                        case Uop.JCC + 1 -> taken = !f.of();
-                        case Uop.JCC + 2 -> taken = f.cf();
-                        case Uop.JCC + 3 -> taken = !f.cf();
-                        case Uop.JCC + 4 -> taken = f.zf();
-                        case Uop.JCC + 5 -> taken = !f.zf();
-                        case Uop.JCC + 6 -> taken = f.cf() || f.zf();
-                        case Uop.JCC + 7 -> taken = !(f.cf() || f.zf());
-                        case Uop.JCC + 8 -> taken = f.sf();
-                        case Uop.JCC + 9 -> taken = !f.sf();
-                        case Uop.JCC + 10 -> taken = f.pf();
-                        case Uop.JCC + 11 -> taken = !f.pf();
-                        case Uop.JCC + 12 -> taken = f.sf() != f.of();
-                        case Uop.JCC + 13 -> taken = f.sf() == f.of();
-                        case Uop.JCC + 14 -> taken = f.zf() || f.sf() != f.of();
-                        case Uop.JCC + 15 -> taken = !f.zf() && f.sf() == f.of();
-                        case Uop.CMP_RR_JZ -> taken = Alu.sub64(f, r[in.reg0], r[in.reg1]) == 0;
-                        case Uop.CMP_RR_JNZ -> taken = Alu.sub64(f, r[in.reg0], r[in.reg1]) != 0;
-                        case Uop.CMP_EE_JZ -> taken = Alu.sub32(f, r[in.reg0], r[in.reg1]) == 0;
-                        case Uop.CMP_EE_JNZ -> taken = Alu.sub32(f, r[in.reg0], r[in.reg1]) != 0;
-                        case Uop.CMP_RI_JZ -> taken = Alu.sub64(f, r[in.reg0], in.disp) == 0;
-                        case Uop.CMP_RI_JNZ -> taken = Alu.sub64(f, r[in.reg0], in.disp) != 0;
-                        case Uop.CMP_EI_JZ -> taken = Alu.sub32(f, r[in.reg0], in.disp) == 0;
-                        case Uop.CMP_EI_JNZ -> taken = Alu.sub32(f, r[in.reg0], in.disp) != 0;
-                        case Uop.TEST_RR_JZ -> taken = Alu.logic64(f, r[in.reg0] & r[in.reg1]) == 0;
-                        case Uop.TEST_RR_JNZ ->
-                                taken = Alu.logic64(f, r[in.reg0] & r[in.reg1]) != 0;
-                        case Uop.TEST_EE_JZ -> taken = Alu.logic32(f, r[in.reg0] & r[in.reg1]) == 0;
-                        case Uop.TEST_EE_JNZ ->
-                                taken = Alu.logic32(f, r[in.reg0] & r[in.reg1]) != 0;
-                        case Uop.ADD_RR_N -> r[in.reg0] = r[in.reg0] + r[in.reg1];
-                        case Uop.ADD_RI_N -> r[in.reg0] = r[in.reg0] + in.imm;
-                        case Uop.ADD_EE_N -> r[in.reg0] = (r[in.reg0] + r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.ADD_EI_N -> r[in.reg0] = (r[in.reg0] + in.imm) & 0xFFFFFFFFL;
-                        case Uop.SUB_RR_N -> r[in.reg0] = r[in.reg0] - r[in.reg1];
-                        case Uop.SUB_RI_N -> r[in.reg0] = r[in.reg0] - in.imm;
-                        case Uop.SUB_EE_N -> r[in.reg0] = (r[in.reg0] - r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.SUB_EI_N -> r[in.reg0] = (r[in.reg0] - in.imm) & 0xFFFFFFFFL;
-                        case Uop.AND_RR_N -> r[in.reg0] = r[in.reg0] & r[in.reg1];
-                        case Uop.AND_RI_N -> r[in.reg0] = r[in.reg0] & in.imm;
-                        case Uop.AND_EE_N -> r[in.reg0] = (r[in.reg0] & r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.AND_EI_N -> r[in.reg0] = (r[in.reg0] & in.imm) & 0xFFFFFFFFL;
-                        case Uop.OR_RR_N -> r[in.reg0] = r[in.reg0] | r[in.reg1];
-                        case Uop.OR_RI_N -> r[in.reg0] = r[in.reg0] | in.imm;
-                        case Uop.OR_EE_N -> r[in.reg0] = (r[in.reg0] | r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.OR_EI_N -> r[in.reg0] = (r[in.reg0] | in.imm) & 0xFFFFFFFFL;
-                        case Uop.XOR_RR_N -> r[in.reg0] = r[in.reg0] ^ r[in.reg1];
-                        case Uop.XOR_RI_N -> r[in.reg0] = r[in.reg0] ^ in.imm;
-                        case Uop.XOR_EE_N -> r[in.reg0] = (r[in.reg0] ^ r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.XOR_EI_N -> r[in.reg0] = (r[in.reg0] ^ in.imm) & 0xFFFFFFFFL;
-                        case Uop.SHL_RI_N -> r[in.reg0] = r[in.reg0] << in.imm;
-                        case Uop.SHL_EI_N -> r[in.reg0] = (r[in.reg0] << in.imm) & 0xFFFFFFFFL;
-                        case Uop.SHR_RI_N -> r[in.reg0] = r[in.reg0] >>> in.imm;
-                        case Uop.SHR_EI_N -> r[in.reg0] = (r[in.reg0] & 0xFFFFFFFFL) >>> in.imm;
-                        case Uop.SAR_RI_N -> r[in.reg0] = r[in.reg0] >> in.imm;
-                        case Uop.SAR_EI_N ->
-                                r[in.reg0] =
-                                        (long) ((int) r[in.reg0] >> (int) in.imm) & 0xFFFFFFFFL;
-                        case Uop.IMUL_RR_N -> r[in.reg0] = r[in.reg0] * r[in.reg1];
-                        case Uop.IMUL_EE_N -> r[in.reg0] = (r[in.reg0] * r[in.reg1]) & 0xFFFFFFFFL;
-                        case Uop.IMUL_RRI_N -> r[in.reg0] = r[in.reg1] * in.imm;
-                        case Uop.IMUL_EEI_N -> r[in.reg0] = (r[in.reg1] * in.imm) & 0xFFFFFFFFL;
-                        case Uop.MUL_R_N -> {
-                            long x = r[0];
-                            long y = r[in.reg0];
-                            r[0] = x * y;
-                            r[2] = Math.unsignedMultiplyHigh(x, y);
+                        case Uop.JCC -> {
+                            taken = f.of();
+                            break dispatch;
                         }
-                        case Uop.INC_R_N -> r[in.reg0] = r[in.reg0] + 1;
-                        case Uop.INC_E_N -> r[in.reg0] = (r[in.reg0] + 1) & 0xFFFFFFFFL;
-                        case Uop.DEC_R_N -> r[in.reg0] = r[in.reg0] - 1;
-                        case Uop.DEC_E_N -> r[in.reg0] = (r[in.reg0] - 1) & 0xFFFFFFFFL;
-                        case Uop.NEG_R_N -> r[in.reg0] = -r[in.reg0];
-                        case Uop.NEG_E_N -> r[in.reg0] = -r[in.reg0] & 0xFFFFFFFFL;
-                        default -> throw new IllegalStateException("uop " + in.uop);
+                        case Uop.JCC + 1 -> {
+                            taken = !f.of();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 2 -> {
+                            taken = f.cf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 3 -> {
+                            taken = !f.cf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 4 -> {
+                            taken = f.zf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 5 -> {
+                            taken = !f.zf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 6 -> {
+                            taken = f.cf() || f.zf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 7 -> {
+                            taken = !(f.cf() || f.zf());
+                            break dispatch;
+                        }
+                        case Uop.JCC + 8 -> {
+                            taken = f.sf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 9 -> {
+                            taken = !f.sf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 10 -> {
+                            taken = f.pf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 11 -> {
+                            taken = !f.pf();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 12 -> {
+                            taken = f.sf() != f.of();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 13 -> {
+                            taken = f.sf() == f.of();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 14 -> {
+                            taken = f.zf() || f.sf() != f.of();
+                            break dispatch;
+                        }
+                        case Uop.JCC + 15 -> {
+                            taken = !f.zf() && f.sf() == f.of();
+                            break dispatch;
+                        }
+                        case Uop.CMP_RR_JZ -> {
+                            taken = Alu.sub64(f, r[d], r[s]) == 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_RR_JNZ -> {
+                            taken = Alu.sub64(f, r[d], r[s]) != 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_EE_JZ -> {
+                            taken = Alu.sub32(f, r[d], r[s]) == 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_EE_JNZ -> {
+                            taken = Alu.sub32(f, r[d], r[s]) != 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_RI_JZ -> {
+                            taken = Alu.sub64(f, r[d], w >> 32) == 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_RI_JNZ -> {
+                            taken = Alu.sub64(f, r[d], w >> 32) != 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_EI_JZ -> {
+                            taken = Alu.sub32(f, r[d], w >> 32) == 0;
+                            break dispatch;
+                        }
+                        case Uop.CMP_EI_JNZ -> {
+                            taken = Alu.sub32(f, r[d], w >> 32) != 0;
+                            break dispatch;
+                        }
+                        case Uop.TEST_RR_JZ -> {
+                            taken = Alu.logic64(f, r[d] & r[s]) == 0;
+                            break dispatch;
+                        }
+                        case Uop.TEST_RR_JNZ -> {
+                            taken = Alu.logic64(f, r[d] & r[s]) != 0;
+                            break dispatch;
+                        }
+                        case Uop.TEST_EE_JZ -> {
+                            taken = Alu.logic32(f, r[d] & r[s]) == 0;
+                            break dispatch;
+                        }
+                        case Uop.TEST_EE_JNZ -> {
+                            taken = Alu.logic32(f, r[d] & r[s]) != 0;
+                            break dispatch;
+                        }
+                        case Uop.ADD_RR_N -> {
+                            r[d] = r[d] + r[s];
+                        }
+                        case Uop.ADD_RI_N -> {
+                            r[d] = r[d] + code[pc + 1];
+                        }
+                        case Uop.ADD_EE_N -> {
+                            r[d] = (r[d] + r[s]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.ADD_EI_N -> {
+                            r[d] = (r[d] + code[pc + 1]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.SUB_RR_N -> {
+                            r[d] = r[d] - r[s];
+                        }
+                        case Uop.SUB_RI_N -> {
+                            r[d] = r[d] - code[pc + 1];
+                        }
+                        case Uop.SUB_EE_N -> {
+                            r[d] = (r[d] - r[s]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.SUB_EI_N -> {
+                            r[d] = (r[d] - code[pc + 1]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.AND_RR_N -> {
+                            r[d] = r[d] & r[s];
+                        }
+                        case Uop.AND_RI_N -> {
+                            r[d] = r[d] & code[pc + 1];
+                        }
+                        case Uop.AND_EE_N -> {
+                            r[d] = (r[d] & r[s]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.AND_EI_N -> {
+                            r[d] = (r[d] & code[pc + 1]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.OR_EE_N -> {
+                            r[d] = (r[d] | r[s]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.XOR_RR_N -> {
+                            r[d] = r[d] ^ r[s];
+                        }
+                        case Uop.XOR_EE_N -> {
+                            r[d] = (r[d] ^ r[s]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.SHL_RI_N -> {
+                            r[d] = r[d] << code[pc + 1];
+                        }
+                        case Uop.SHL_EI_N -> {
+                            r[d] = (r[d] << code[pc + 1]) & 0xFFFFFFFFL;
+                        }
+                        case Uop.SHR_RI_N -> {
+                            r[d] = r[d] >>> code[pc + 1];
+                        }
+                        case Uop.SHR_EI_N -> {
+                            r[d] = (r[d] & 0xFFFFFFFFL) >>> code[pc + 1];
+                        }
+                        case Uop.SAR_RI_N -> {
+                            r[d] = r[d] >> code[pc + 1];
+                        }
+                        case Uop.IMUL_RR_N -> {
+                            r[d] = r[d] * r[s];
+                        }
+                        default -> RareUops.execute(c, b.code[pc >> 1]);
                     }
+                    pc += 2;
                 }
                 Block next;
                 if (indirect) {
-                    long rip = c.rip;
-                    long linear = c.long64 ? rip : (sb[Seg.CS] + rip) & 0xFFFFFFFFL;
+                    long linear = c.long64 ? target : (sb[Seg.CS] + target) & 0xFFFFFFFFL;
                     next = jump[BlockCache.jumpIndex(linear)];
-                    if (next.linear != linear || next.ip != rip || next.key != b.key) {
+                    if (next.linear != linear || next.ip != target || next.key != b.key) {
+                        c.rip = target;
                         from = null;
                         return c.requests() != 0 ? ATTENTION : LOOKUP;
                     }
                     if (next != b.taken) {
                         b.branches(next);
                     }
+                } else if (taken) {
+                    target = code[pc + 1];
+                    next = b.taken;
                 } else {
-                    c.rip = taken ? in.imm : in.nextIp;
-                    next = taken ? b.taken : b.fallThrough;
+                    target = b.nextIp;
+                    next = b.fallThrough;
                 }
                 if (c.requests() != 0) {
+                    c.rip = target;
                     return ATTENTION;
                 }
                 if (next == null
                         || next.generation != m.codeGeneration
-                        || codePages.version(next.page) != next.version
+                        || versions[next.page] != next.version
                         || next.page2 >= 0) {
+                    c.rip = target;
                     from = indirect ? null : b;
                     fromTaken = taken;
                     return LOOKUP;
                 }
-                if (taken && (in.imm <= in.ip || in.uop == Uop.CALL_REL)) {
+                if (taken && (next.ip <= b.ip || ((int) code[pc] & 0xFF) == Uop.CALL_REL)) {
                     next.heat += ENTRY_HEAT;
+                }
+                if (b.page2 >= 0) {
+                    m.execPage2 = -1;
                 }
                 b = next;
             }
         } catch (GuestFault e) {
+            Insn in;
             if (inRegion) {
                 in = Objects.requireNonNull(c.calledOut);
             } else {
+                in = b.code[pc >> 1];
                 instructions -= b.instructions - in.ordinal;
             }
             c.rip = in.ip;

@@ -24,11 +24,7 @@ class RegionLedgerTest {
 
     private static final class Plain extends Region {
         Plain(int page) {
-            super(
-                    new RegionPages(new long[] {0}, new int[] {page}, new int[] {0}),
-                    0,
-                    0,
-                    false);
+            super(new RegionPages(new long[] {0}, new int[] {page}, new int[] {0}), 0, 0, false);
         }
 
         @Override
