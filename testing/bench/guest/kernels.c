@@ -3,7 +3,8 @@
 #include "kernels.h"
 
 #define NOINLINE __attribute__((noinline))
-static uint8_t bytes_a[1 << 20], bytes_b[1 << 20];
+static uint8_t bytes_a[1 << 20];
+uint8_t bytes_b[1 << 20];
 
 static uint64_t mix(uint32_t rounds) {
     uint64_t a = 1, b = 0x9E3779B97F4A7C15u;
@@ -247,6 +248,73 @@ static uint64_t division(uint32_t rounds) {
     return sum;
 }
 
+/* Counts lower-case letters and finds the largest byte, 16 bytes at a time: SSE2. */
+typedef uint8_t u8x16 __attribute__((vector_size(16)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
+static uint64_t sse_integer(uint32_t rounds) {
+    for (uint32_t i = 0; i < 16384; i++) bytes_a[i] = (uint8_t)(i * 31 + (i >> 7));
+    uint64_t sum = 0;
+    for (uint32_t r = 0; r < rounds; r++) {
+        u8x16 largest = {0}, mixed = {0};
+        i8x16 letters = {0};
+        for (uint32_t i = 0; i < 16384; i += 16) {
+            u8x16 v = *(u8x16 *)(bytes_a + i);
+            i8x16 s = (i8x16)v;
+            letters -= (s > 96) & (s < 123);
+            u8x16 above = (u8x16)(v > largest);
+            largest = (v & above) | (largest & ~above);
+            mixed = (mixed + v) ^ (u8x16)letters;
+        }
+        for (int i = 0; i < 16; i++) sum = sum * 31 + largest[i] + mixed[i];
+        bytes_a[r & 16383] ^= (uint8_t)r;
+    }
+    return sum;
+}
+
+/* Adler-like sums over 32-bit lanes with multiplications: AVX2. */
+typedef uint32_t u32x8 __attribute__((vector_size(32)));
+typedef uint32_t u32x8u __attribute__((vector_size(32), aligned(1)));
+static __attribute__((target("avx2"))) uint64_t avx2_integer(uint32_t rounds) {
+    for (uint32_t i = 0; i < 16384; i++) bytes_a[i] = (uint8_t)(i * 13 + (i >> 5));
+    u32x8 a = {1, 2, 3, 4, 5, 6, 7, 8}, b = {0};
+    for (uint32_t r = 0; r < rounds; r++)
+        for (uint32_t i = 0; i < 16384; i += 32) {
+            u32x8 v = *(u32x8u *)(bytes_a + i);
+            a = a + v;
+            b = (b ^ (a << 5)) + (v >> 3) + a * 16777619u;
+        }
+    uint64_t sum = 0;
+    for (int i = 0; i < 8; i++) sum = sum * 1000003 + (a[i] ^ b[i]);
+    return sum;
+}
+
+static double wave[64];
+static uint64_t x87(uint32_t rounds) {
+    for (int i = 0; i < 64; i++) wave[i] = i * 0.37 - 11;
+    long double x = 1, y = 0;
+    for (uint32_t r = 0; r < rounds; r++)
+        for (int i = 0; i < 64; i++) {
+            y += x * wave[i];
+            x = x * 0.75L + (long double)wave[63 - i] * 0.01L;
+            if (y > 1000) y -= 1000;
+        }
+    return (uint64_t)(int64_t)(y * 1e6L) ^ (uint64_t)(int64_t)(x * 1e6L);
+}
+
+static uint64_t counter;
+static uint32_t increments;
+static void increment(void) {
+    for (uint32_t i = 0; i < increments; i++) __atomic_fetch_add(&counter, 1, __ATOMIC_SEQ_CST);
+}
+static uint64_t atomic_increments(uint32_t rounds) {
+    counter = 0;
+    increments = rounds * 1000;
+    other_cpu_start(increment);
+    increment();
+    other_cpu_wait();
+    return counter;
+}
+
 const struct kernel kernels[] = {
     {"integer mix", mix, 12000},       {"crc32 table", crc32_table, 2000},
     {"sieve", sieve, 40},              {"strlen", strlen_bytes, 2000},
@@ -255,6 +323,12 @@ const struct kernel kernels[] = {
     {"indirect calls", indirect_calls, 3000}, {"matmul double", matmul_double, 60},
     {"pointer chase", pointer_chase, 8000},  {"bytecode", bytecode, 4000},
     {"quicksort", sort, 40},           {"sha256", sha256, 8000},
-    {"division", division, 3000},
+    {"division", division, 3000},      {"sse integer", sse_integer, 300},
+    {"avx2 integer", avx2_integer, 300}, {"x87", x87, 1500},
+    {"atomic increments", atomic_increments, 200},
+#ifdef BARE_METAL
+    {"syscalls", syscalls, 100},       {"page faults", page_faults, 200},
+    {"context switches", context_switches, 500},
+#endif
 };
 const int kernel_count = sizeof kernels / sizeof kernels[0];

@@ -9,6 +9,16 @@ struct kernel { const char *name; kernel_fn run; uint32_t rounds; };
 extern const struct kernel kernels[];
 extern const int kernel_count;
 
+/* Runs work on the second processor; waits for its end. */
+void other_cpu_start(void (*work)(void));
+void other_cpu_wait(void);
+
+#ifdef BARE_METAL
+uint64_t syscalls(uint32_t rounds);
+uint64_t page_faults(uint32_t rounds);
+uint64_t context_switches(uint32_t rounds);
+#endif
+
 /* Lines are "begin NAME NOW" and "end NAME CHECKSUM TICKS NOW": the time-stamp counter times a kernel,
  * because a busy host sees lines late; the first and the last line give its frequency. */
 static inline uint64_t ticks(void) {

@@ -1,6 +1,19 @@
 /* The same kernels as a process of the host: the native times and the expected checksums. */
+#include <pthread.h>
 #include <stdio.h>
 #include "kernels.h"
+
+static pthread_t other;
+static void (*other_work)(void);
+static void *other_main(void *unused) {
+    other_work();
+    return unused;
+}
+void other_cpu_start(void (*work)(void)) {
+    other_work = work;
+    pthread_create(&other, 0, other_main, 0);
+}
+void other_cpu_wait(void) { pthread_join(other, 0); }
 
 int main(void) {
     for (int i = 0; i < kernel_count * REPETITIONS; i++) {

@@ -24,7 +24,7 @@ public abstract class Region {
     protected static final int FLAGS_SHIFT = 8;
 
     /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
-    private static final int LARGE_RUNS = 100_000;
+    private static final int LARGE_RUNS = 30_000;
 
     /** SSE in its legacy encoding (SDM 3A §2.5). */
     public static final int USES_SSE = 1;

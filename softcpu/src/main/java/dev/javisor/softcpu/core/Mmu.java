@@ -69,16 +69,26 @@ public final class Mmu {
 
     private int context = SUPERVISOR_AC;
 
+    /** Large pages of which the TLB may have entries. */
+    private final PageFilter large = new PageFilter();
+
+    /** Pages whose translation for fetching may be remembered since {@link #codeGeneration}. */
+    private final PageFilter fetched = new PageFilter();
+
     /** What lets this vCPU run an action while no other executes guest code. */
     private Exclusive exclusive = Runnable::run;
 
     public @Nullable ApicPage apicPage;
 
     /**
-     * Counts events after which a linear code address may mean something else: every TLB flush.
-     * Whoever changes CR0, CR3, CR4 or EFER flushes. Blocks need a new translation after it.
+     * Counts events after which a linear code address may mean something else: every TLB flush that
+     * may touch a page that code was fetched from. Whoever changes CR0, CR3, CR4 or EFER flushes.
+     * Blocks need a new translation after it.
      */
     public int codeGeneration;
+
+    /** Counts flushes of any kind. */
+    public int flushes;
 
     /** Backing page of the running block and of its second page, or -1: see {@link #writeSlow}. */
     public int execPage = -1;
@@ -192,11 +202,16 @@ public final class Mmu {
         for (long[] entries : contexts) {
             Arrays.fill(entries, NEVER);
         }
+        large.clear();
+        fetched.clear();
+        flushes++;
         codeGeneration++;
     }
 
     /** MOV to CR3: drops what is not global. */
     public void flushNonGlobal() {
+        flushes++;
+        fetched.clear();
         for (long[] entries : contexts) {
             for (int i = 0; i < entries.length; i += 4) {
                 if ((entries[i + 3] & GLOBAL) == 0) {
@@ -208,8 +223,26 @@ public final class Mmu {
         codeGeneration++;
     }
 
-    /** INVLPG: drops every entry of the page of any size that holds {@code linear}. */
+    /**
+     * INVLPG: drops every entry of the page of any size that holds {@code linear}. Translations for
+     * code need to be looked up again only if code was fetched from there.
+     */
     public void flushPage(long linear) {
+        flushes++;
+        if (fetched.mayHold(linear)) {
+            fetched.clear();
+            codeGeneration++;
+        }
+        if (!large.mayHold(linear)) {
+            int i = ((int) (linear >>> 12) & INDEX_MASK) << 2;
+            for (long[] entries : contexts) {
+                if (entries[i] == (linear & PAGE_MASK)) {
+                    entries[i] = NEVER;
+                    entries[i + 1] = NEVER;
+                }
+            }
+            return;
+        }
         for (long[] entries : contexts) {
             for (int i = 0; i < entries.length; i += 4) {
                 int shift = (int) entries[i + 3] & 63;
@@ -220,7 +253,6 @@ public final class Mmu {
                 }
             }
         }
-        codeGeneration++;
     }
 
     /** Drops permission to write a page of the backing without the slow path. */
@@ -490,6 +522,16 @@ public final class Mmu {
      * @return whether memory held {@code expected} and now holds {@code value}
      */
     public boolean compareAndSet(long linear, int sizeBytes, long expected, long value) {
+        long[] t = tlb;
+        int i = ((int) (linear >>> 12) & INDEX_MASK) << 2;
+        if (t[i + 1] == ((linear + sizeBytes - 1) & PAGE_MASK)
+                && sizeBytes >= 4
+                && (linear & sizeBytes - 1) == 0) {
+            long at = linear + t[i + 2];
+            return sizeBytes == 8
+                    ? LONG_ATOMIC.compareAndSet(mem, at, expected, value)
+                    : INT_ATOMIC.compareAndSet(mem, at, (int) expected, (int) value);
+        }
         int inPage = 4096 - (int) (linear & 0xFFF);
         if (watching) {
             Watchpoints.check(cpu, linear, sizeBytes, true);
@@ -600,6 +642,9 @@ public final class Mmu {
         t[i + 1] = writable ? tag : NEVER;
         t[i + 2] = offset - tag;
         t[i + 3] = walker.pageShift() | (walker.global() ? GLOBAL : 0);
+        if (walker.pageShift() > 12) {
+            large.add(linear, walker.pageShift());
+        }
     }
 
     /**
@@ -611,7 +656,9 @@ public final class Mmu {
         if (cpu.long64 && !cpu.isCanonical(linear)) {
             throw cpu.fault(GuestFault.GP, 0);
         }
-        return walker.walk(linear, PageWalker.FETCH, cpu.cpl == 3 ? USER : SUPERVISOR_AC);
+        long physical = walker.walk(linear, PageWalker.FETCH, cpu.cpl == 3 ? USER : SUPERVISOR_AC);
+        fetched.add(linear, walker.pageShift());
+        return physical;
     }
 
     // ------------------------------------------------------------------ physical

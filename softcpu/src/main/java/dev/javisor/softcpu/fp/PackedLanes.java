@@ -51,7 +51,11 @@ public final class PackedLanes {
                             Op.PMULUDQ,
                             Op.PMULDQ,
                             Op.PMADDWD,
-                            Op.PSADBW)
+                            Op.PSADBW,
+                            Op.PADDUSB,
+                            Op.PSUBUSB,
+                            Op.PADDUSW,
+                            Op.PSUBUSW)
                     .collect(
                             Collectors.toMap(
                                     Function.identity(), op -> op.name().toLowerCase(Locale.ROOT)));
@@ -218,6 +222,22 @@ public final class PackedLanes {
         long d = Packed.sub8(pmaxub(a, b), pminub(a, b));
         long pairs = (d & 0x00FF_00FF_00FF_00FFL) + (d >>> 8 & 0x00FF_00FF_00FF_00FFL);
         return pairs * 0x0001_0001_0001_0001L >>> 48;
+    }
+
+    public static long psubusb(long a, long b) {
+        return Packed.sub8(pmaxub(a, b), b);
+    }
+
+    public static long paddusb(long a, long b) {
+        return ~psubusb(~a, b);
+    }
+
+    public static long psubusw(long a, long b) {
+        return Packed.sub16(pmaxuw(a, b), b);
+    }
+
+    public static long paddusw(long a, long b) {
+        return ~psubusw(~a, b);
     }
 
     /** Arithmetic shift of four words by 0..15. */

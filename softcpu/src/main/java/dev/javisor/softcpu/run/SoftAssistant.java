@@ -140,7 +140,7 @@ public final class SoftAssistant implements InstructionAssistant {
         vcpu.readDebug(debug);
         System.arraycopy(debug, 0, cpu.dr, 0, 8);
         cpu.mmu.updateWatch();
-        int generation = cpu.mmu.codeGeneration;
+        int flushes = cpu.mmu.flushes;
         boolean alive = run(most);
         if (executed == 0 && alive) {
             return Outcome.DECLINED;
@@ -148,7 +148,7 @@ public final class SoftAssistant implements InstructionAssistant {
         fpu.giveBack();
         storeDebug();
         AssistState.store(cpu, platform, registers);
-        if (cpu.mmu.codeGeneration != generation) {
+        if (cpu.mmu.flushes != flushes) {
             registers.changed |= VcpuRegisters.TRANSLATIONS;
         }
         return alive ? Outcome.EXECUTED : Outcome.SHUTDOWN;

@@ -24,6 +24,11 @@ final class RegionRuntime {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    private static final VarHandle ATOMIC_INT =
+            ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+    private static final VarHandle ATOMIC_LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+
     /** Constants for the class being initialised; guarded by the class. */
     private static @Nullable Constants handed;
 
@@ -91,6 +96,55 @@ final class RegionRuntime {
     static void store8(MemorySegment memory, long offset, long value) {
         VarHandle.releaseFence();
         memory.set(BYTE, offset, (byte) value);
+    }
+
+    static long getAndAdd64(MemorySegment memory, long offset, long value) {
+        return (long) ATOMIC_LONG.getAndAdd(memory, offset, value);
+    }
+
+    static long getAndAdd32(MemorySegment memory, long offset, long value) {
+        return (int) ATOMIC_INT.getAndAdd(memory, offset, (int) value) & 0xFFFFFFFFL;
+    }
+
+    static long getAndSet64(MemorySegment memory, long offset, long value) {
+        return (long) ATOMIC_LONG.getAndSet(memory, offset, value);
+    }
+
+    static long getAndSet32(MemorySegment memory, long offset, long value) {
+        return (int) ATOMIC_INT.getAndSet(memory, offset, (int) value) & 0xFFFFFFFFL;
+    }
+
+    static long getAndAnd64(MemorySegment memory, long offset, long value) {
+        return (long) ATOMIC_LONG.getAndBitwiseAnd(memory, offset, value);
+    }
+
+    static long getAndAnd32(MemorySegment memory, long offset, long value) {
+        return (int) ATOMIC_INT.getAndBitwiseAnd(memory, offset, (int) value) & 0xFFFFFFFFL;
+    }
+
+    static long getAndOr64(MemorySegment memory, long offset, long value) {
+        return (long) ATOMIC_LONG.getAndBitwiseOr(memory, offset, value);
+    }
+
+    static long getAndOr32(MemorySegment memory, long offset, long value) {
+        return (int) ATOMIC_INT.getAndBitwiseOr(memory, offset, (int) value) & 0xFFFFFFFFL;
+    }
+
+    static long getAndXor64(MemorySegment memory, long offset, long value) {
+        return (long) ATOMIC_LONG.getAndBitwiseXor(memory, offset, value);
+    }
+
+    static long getAndXor32(MemorySegment memory, long offset, long value) {
+        return (int) ATOMIC_INT.getAndBitwiseXor(memory, offset, (int) value) & 0xFFFFFFFFL;
+    }
+
+    static long compareAndExchange64(MemorySegment memory, long offset, long old, long value) {
+        return (long) ATOMIC_LONG.compareAndExchange(memory, offset, old, value);
+    }
+
+    static long compareAndExchange32(MemorySegment memory, long offset, long old, long value) {
+        return (int) ATOMIC_INT.compareAndExchange(memory, offset, (int) old, (int) value)
+                & 0xFFFFFFFFL;
     }
 
     /** Parity of the low byte: {@link dev.javisor.softcpu.core.Flags#pf}. */

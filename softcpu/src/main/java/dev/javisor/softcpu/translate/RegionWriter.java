@@ -97,6 +97,7 @@ final class RegionWriter {
     private CodeWriter codes;
     private IntegerWriter integers;
     private VectorWriter vectors;
+    private AtomicWriter atomics;
     private Exits exits;
 
     @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
@@ -198,6 +199,7 @@ final class RegionWriter {
         codes = new CodeWriter(f, memory, flags);
         integers = new IntegerWriter(f, memory, flags);
         vectors = new VectorWriter(f, memory, flags);
+        atomics = new AtomicWriter(f, memory, flags);
         exits = new Exits(f);
         int n = shape.blocks.size();
         starts = new Label[n];
@@ -397,7 +399,8 @@ final class RegionWriter {
     }
 
     private void generic(Block b, Insn in, int uncounted, Label miss) {
-        if (integers.write(in, miss)) {
+        boolean exchanges = in.op == Op.XCHG && (in.kind0 == Insn.MEM || in.kind1 == Insn.MEM);
+        if (in.lock || exchanges ? atomics.write(in, miss) : integers.write(in, miss)) {
             return;
         }
         if (vectors.write(in, miss)) {

@@ -107,6 +107,10 @@ public final class RandomInstructions {
         Op.PMULDQ,
         Op.PMADDWD,
         Op.PSADBW,
+        Op.PADDUSB,
+        Op.PSUBUSB,
+        Op.PADDUSW,
+        Op.PSUBUSW,
         Op.PSLLW,
         Op.PSLLD,
         Op.PSLLQ,
@@ -155,6 +159,9 @@ public final class RandomInstructions {
         Op.VFMADD213PD,
         Op.VFMADD231PD,
         Op.VFNMADD213PD
+    };
+    private static final Op[] LOCKED = {
+        Op.ADD, Op.SUB, Op.AND, Op.OR, Op.XOR, Op.INC, Op.DEC, Op.XADD, Op.CMPXCHG, Op.XCHG
     };
     private static final Op[] PLAIN = {Op.CBW, Op.CWD, Op.LEAVE, Op.NOP};
 
@@ -290,8 +297,40 @@ public final class RandomInstructions {
         return in;
     }
 
+    /** Locked instructions, and exchanges with memory. */
+    private Insn nextLocked() {
+        Insn in = new Insn();
+        in.op = LOCKED[random.nextInt(LOCKED.length)];
+        in.opSize = (byte) (random.nextInt(5) == 0 ? 2 : 4 << random.nextInt(2));
+        in.memSize = in.opSize;
+        in.addrSize = 8;
+        in.mode = 64;
+        in.length = 4;
+        in.seg = Seg.DS;
+        in.lock = in.op != Op.XCHG || random.nextBoolean();
+        memory(in);
+        in.disp &= random.nextInt(4) == 0 ? -1 : -8;
+        in.index = Insn.ZERO;
+        in.kind0 = Insn.MEM;
+        switch (in.op) {
+            case INC, DEC -> {}
+            case XADD, XCHG, CMPXCHG -> register1(in);
+            default -> {
+                if (random.nextBoolean()) {
+                    register1(in);
+                } else {
+                    immediate1(in);
+                }
+            }
+        }
+        return in;
+    }
+
     /** Forms that tier one leaves to the families, some of which fault. */
     public Insn nextRare() {
+        if (random.nextInt(6) == 0) {
+            return nextLocked();
+        }
         Insn in = new Insn();
         in.opSize = (byte) (4 << random.nextInt(2));
         in.addrSize = 8;
@@ -638,7 +677,7 @@ public final class RandomInstructions {
                     };
             a.regs[i] = value;
         }
-        a.regs[3] = DATA + random.nextInt(4096);
+        a.regs[3] = DATA + (random.nextBoolean() ? random.nextInt(4096) : 8L * random.nextInt(512));
         a.regs[6] = random.nextInt(64);
         a.regs[4] = 0x4000 + 8L * random.nextInt(64);
         a.regs[5] = 0x4800 + 8L * random.nextInt(64);
@@ -692,6 +731,7 @@ public final class RandomInstructions {
         out.disp = in.disp;
         out.imm = in.imm;
         out.cond = in.cond;
+        out.lock = in.lock;
         out.length = in.length;
         out.mode = in.mode;
         out.ip = in.ip;

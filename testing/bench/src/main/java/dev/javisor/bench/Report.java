@@ -16,16 +16,20 @@ final class Report {
 
     static void print(PrintStream out, List<Row> rows) {
         int width = rows.stream().mapToInt(row -> row.name().length()).max().orElse(4);
-        String format = "| %-" + width + "s | %12s | %12s | %-6s | %6s |%n";
+        boolean references = rows.stream().anyMatch(row -> !Double.isNaN(row.reference()));
+        String more = references ? " %12s | %11s |%n" : "%n";
+        String format = "| %-" + width + "s | %12s | %12s | %-6s | %6s |";
         out.printf(Locale.ROOT, format, "name", "ours", "peer", "unit", "ratio");
+        out.printf(Locale.ROOT, more, "native", "ours/native");
         out.printf(
                 Locale.ROOT,
-                "|-%s-|-%s:|-%s:|-%s-|-%s:|%n",
+                "|-%s-|-%s:|-%s:|-%s-|-%s:|",
                 "-".repeat(width),
                 "-".repeat(12),
                 "-".repeat(12),
                 "-".repeat(6),
                 "-".repeat(6));
+        out.print(references ? "-%s:|-%s:|%n".formatted("-".repeat(12), "-".repeat(11)) : "\n");
         for (Row row : rows) {
             out.printf(
                     Locale.ROOT,
@@ -35,6 +39,11 @@ final class Report {
                     number(row.peer(), "%.3f"),
                     row.unit(),
                     number(row.ratio(), "%.2f"));
+            out.printf(
+                    Locale.ROOT,
+                    more,
+                    number(row.reference(), "%.3f"),
+                    number(row.ours() / row.reference(), "%.2f"));
         }
     }
 
@@ -54,6 +63,7 @@ final class Report {
             put(node, "peer", row.peer());
             node.put("unit", row.unit());
             put(node, "ratio", row.ratio());
+            put(node, "native", row.reference());
         }
         Files.createDirectories(file.toAbsolutePath().getParent());
         Files.writeString(
