@@ -109,7 +109,13 @@ public final class BlockBuilder {
     /** Whether control, mode or interrupt state may differ after it: see Cpu's contract. */
     public static boolean endsBlock(Insn in) {
         return switch (in.op.family()) {
-            case BRANCH, SYSTEM -> true;
+            case BRANCH -> true;
+            // Frequent in kernels, and they change nothing that a block or region relies on.
+            case SYSTEM ->
+                    switch (in.op) {
+                        case SWAPGS, CLI -> false;
+                        default -> true;
+                    };
             case STRING -> in.rep != 0;
             case STATE -> in.op == Op.XRSTOR || in.op == Op.XRSTORS;
             case INTEGER -> in.op == Op.POPF;

@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.run;
 
 import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.Seg;
 import java.util.Arrays;
 
 /**
@@ -32,6 +33,11 @@ final class RegisterCheckpoint {
     private long cr2;
     private boolean nonCanonical;
 
+    /** What SWAPGS exchanges. */
+    private long gsBase;
+
+    private long kernelGsBase;
+
     void capture(Cpu c) {
         System.arraycopy(c.regs, 0, regs, 0, regs.length);
         System.arraycopy(c.vec, 0, vec, 0, vec.length);
@@ -54,6 +60,8 @@ final class RegisterCheckpoint {
         fpLastDs = c.fpLastDs;
         cr2 = c.cr2;
         nonCanonical = c.mmu.nonCanonical;
+        gsBase = c.segBase[Seg.GS];
+        kernelGsBase = c.kernelGsBase;
     }
 
     void restore(Cpu c) {
@@ -77,6 +85,9 @@ final class RegisterCheckpoint {
         c.fpLastDs = fpLastDs;
         c.cr2 = cr2;
         c.mmu.nonCanonical = nonCanonical;
+        c.segBase[Seg.GS] = gsBase;
+        c.updateSegment(Seg.GS);
+        c.kernelGsBase = kernelGsBase;
     }
 
     /** Status flags that differ from {@code other}'s, if nothing else does; else 0. */
@@ -120,6 +131,8 @@ final class RegisterCheckpoint {
         tell(text, "x87 data pointer", fpLastData, other.fpLastData);
         tell(text, "x87 opcode", fpLastOpcode, other.fpLastOpcode);
         tell(text, "CR2", cr2, other.cr2);
+        tell(text, "GS base", gsBase, other.gsBase);
+        tell(text, "kernel GS base", kernelGsBase, other.kernelGsBase);
         tell(text, "non-canonical", nonCanonical ? 1 : 0, other.nonCanonical ? 1 : 0);
         return text.toString();
     }
