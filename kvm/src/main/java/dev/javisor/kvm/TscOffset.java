@@ -47,21 +47,23 @@ final class TscOffset {
     }
 
     private long hostTsc() {
-        return msrs.read(MsrList.TSC) - (exact ? kvmOffset() : 0);
+        return msrs.read(MsrList.TSC) - kvmOffset();
     }
 
     /** The guest's counter minus the guest clock in ticks. */
     long neutral() {
-        long base = clock.base(this::hostTsc);
-        return (exact ? kvmOffset() : 0) - base;
+        return exact
+                ? kvmOffset() - clock.base(this::hostTsc)
+                : msrs.read(MsrList.TSC) - clock.ticksNow();
     }
 
     void setNeutral(long offset) {
-        long kvmOffset = clock.base(this::hostTsc) + offset;
         if (!exact) {
-            msrs.write(MsrList.TSC, msrs.read(MsrList.TSC) + kvmOffset);
+            // Off by the time between the two calls; KVM itself joins counters that are close.
+            msrs.write(MsrList.TSC, clock.ticksNow() + offset);
             return;
         }
+        long kvmOffset = clock.base(this::hostTsc) + offset;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_LONG, kvmOffset);
             vcpu.call("set the TSC's offset", KvmAbi.SET_DEVICE_ATTR, attribute(arena, value));

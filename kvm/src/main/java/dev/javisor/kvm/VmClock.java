@@ -1,7 +1,6 @@
 package dev.javisor.kvm;
 
 import dev.javisor.hypervisor.HypervisorException;
-import dev.javisor.linux.Errno;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -95,15 +94,15 @@ final class VmClock {
         return base;
     }
 
+    /** The guest clock in ticks, about now. */
+    long ticksNow() {
+        return ticks(nanos());
+    }
+
     private long ticks(long nanos) {
         return Math.multiplyHigh(nanos, tscHz) == 0 && nanos * tscHz >= 0
                 ? nanos * tscHz / NANOS_PER_SECOND
                 : nanos / NANOS_PER_SECOND * tscHz
                         + nanos % NANOS_PER_SECOND * tscHz / NANOS_PER_SECOND;
-    }
-
-    /** Whether an answer says that the host has no such attribute. */
-    static boolean isMissing(int result) {
-        return result == -Errno.ENXIO || result == -Errno.ENOTTY || result == -Errno.EINVAL;
     }
 }
