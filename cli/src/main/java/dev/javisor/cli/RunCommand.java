@@ -5,6 +5,7 @@ import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
+import dev.javisor.vmm.VcpuScheduling;
 import dev.javisor.vmm.VmSpec;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -87,6 +88,33 @@ final class RunCommand implements Callable<Integer> {
                     "Number of virtual CPUs, 1 to 255; far more than the host's cores make a slow"
                             + " guest. Default: 1")
     private int cpus = 1;
+
+    @Option(
+            names = "--cpu-affinity",
+            paramLabel = "LIST",
+            converter = CpuListConverter.class,
+            description =
+                    "Host CPUs for the virtual CPUs, such as 0,2-3: the first virtual CPU runs on"
+                            + " the first of them, and so on. Default: any")
+    private CpuList cpuAffinity = CpuList.ANY;
+
+    @Option(
+            names = "--cpu-policy",
+            paramLabel = "normal|batch|idle|fifo|rr",
+            defaultValue = "normal",
+            description =
+                    "How the host schedules virtual CPUs; fifo and rr are real time and can starve"
+                            + " it. Default: normal")
+    private VcpuScheduling.Policy cpuPolicy = VcpuScheduling.Policy.NORMAL;
+
+    @Option(
+            names = "--cpu-nice",
+            paramLabel = "N",
+            defaultValue = "0",
+            description =
+                    "Nice value of the virtual CPUs' threads, -20 to 19; more gives way to others."
+                            + " Default: 0")
+    private int cpuNice;
 
     @Option(
             names = "--memory",
@@ -211,6 +239,7 @@ final class RunCommand implements Callable<Integer> {
                         cpuModel,
                         translation,
                         cpus,
+                        new VcpuScheduling(cpuAffinity.cpus(), cpuPolicy, cpuNice),
                         memory,
                         Optional.ofNullable(kernel),
                         Optional.ofNullable(initrd),
@@ -242,6 +271,9 @@ final class RunCommand implements Callable<Integer> {
         if (cpus < 1 || cpus > 255) {
             throw wrong("--cpus " + cpus + " is out of range: give 1 to 255");
         }
+        if (cpuNice < -20 || cpuNice > 19) {
+            throw wrong("--cpu-nice " + cpuNice + " is out of range: give -20 to 19");
+        }
         List<String> original = spec.commandLine().getParseResult().originalArgs();
         if (!command.isEmpty() && !original.contains("--")) {
             throw wrong(
@@ -267,6 +299,14 @@ final class RunCommand implements Callable<Integer> {
         @Override
         public Long convert(String value) {
             return Converters.orExplain(value, Sizes::parse);
+        }
+    }
+
+    /** Lists such as 0,2-3. */
+    static final class CpuListConverter implements picocli.CommandLine.ITypeConverter<CpuList> {
+        @Override
+        public CpuList convert(String value) {
+            return Converters.orExplain(value, CpuList::parse);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
+import dev.javisor.vmm.VcpuScheduling;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,6 +25,7 @@ record RunSettings(
         CpuModel cpuModel,
         TranslationMode translation,
         int cpus,
+        VcpuScheduling scheduling,
         long memoryBytes,
         Optional<Path> kernel,
         Optional<Path> initrd,

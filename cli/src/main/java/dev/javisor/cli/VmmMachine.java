@@ -38,6 +38,7 @@ final class VmmMachine implements Machine {
                         .translation(settings.translation())
                         .cpuModel(settings.cpuModel())
                         .cpus(settings.cpus())
+                        .scheduling(settings.scheduling())
                         .memoryBytes(settings.memoryBytes())
                         .extraInitrd(guest.overlay())
                         .append(guest.commandLine())

@@ -62,6 +62,9 @@ class CommandLineTest {
                     run --memory 4000T       | more than this host has
                     run --cpus 0             | out of range
                     run --cpus many          | --cpus
+                    run --cpu-affinity a     | no list of host CPUs
+                    run --cpu-policy fast    | --cpu-policy
+                    run --cpu-nice 20        | out of range
                     run --cpu x86-64-v9      | give x86-64-v1, x86-64-v2
                     run --translate often    | --translate
                     run --accel tcg          | --accel
@@ -153,6 +156,7 @@ class CommandLineTest {
                         dev.javisor.hypervisor.CpuModel.X86_64_V2,
                         TranslationMode.ON,
                         1,
+                        dev.javisor.vmm.VcpuScheduling.STANDARD,
                         64L << 20,
                         java.util.Optional.empty(),
                         java.util.Optional.empty(),

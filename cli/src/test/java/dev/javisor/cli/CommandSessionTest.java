@@ -41,6 +41,7 @@ class CommandSessionTest {
                         dev.javisor.hypervisor.CpuModel.X86_64_V2,
                         TranslationMode.ON,
                         1,
+                        dev.javisor.vmm.VcpuScheduling.STANDARD,
                         64L << 20,
                         Optional.empty(),
                         Optional.empty(),

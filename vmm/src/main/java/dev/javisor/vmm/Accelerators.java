@@ -32,7 +32,9 @@ final class Accelerators {
     /** As {@link #select}, and why. */
     static Selected choose(Accelerator wanted, TranslationMode translation) {
         return switch (wanted) {
-            case KVM -> new Selected(checked(new KvmHypervisor(new SoftAssistance())), Optional.empty());
+            case KVM ->
+                    new Selected(
+                            checked(new KvmHypervisor(new SoftAssistance())), Optional.empty());
             case SOFT -> new Selected(soft(translation), Optional.empty());
             case AUTO -> {
                 AcceleratorChoice choice = AcceleratorChoice.auto();

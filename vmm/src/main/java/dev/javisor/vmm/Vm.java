@@ -13,7 +13,9 @@ import dev.javisor.boot.KernelImage;
 import dev.javisor.boot.MemoryMap;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VirtualMachineConfig;
+import dev.javisor.linux.SystemCalls;
 import dev.javisor.machine.MachineEvents;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -138,7 +140,7 @@ public final class Vm implements AutoCloseable {
                     new VcpuThreads(
                             spec.name(),
                             spec.cpus(),
-                            machine::createVcpu,
+                            this::createVcpu,
                             TraceCategory.EXITS.isOn() ? new TracingBus(board.bus()) : board.bus(),
                             new VcpuReports());
             resources.add(vcpus::end);
@@ -540,6 +542,14 @@ public final class Vm implements AutoCloseable {
                 submit(work);
             }
         }
+    }
+
+    /** On the vCPU's own thread, which first takes its place on the host. */
+    private Vcpu createVcpu(int id) {
+        if (!spec.scheduling().isStandard()) {
+            spec.scheduling().apply(SystemCalls.host(), id);
+        }
+        return machine.createVcpu(id);
     }
 
     private final class VcpuReports implements VcpuThreads.Reports {

@@ -11,6 +11,7 @@ import java.util.Optional;
  *
  * @param name for messages, thread names and traces
  * @param cpus 1 to 255
+ * @param scheduling of the vCPUs' threads on the host
  * @param memoryBytes rounded up to whole pages
  * @param extraInitrd a cpio archive behind {@code initrd}, or empty; not copied
  * @param append the kernel's command line
@@ -26,6 +27,7 @@ public record VmSpec(
         TranslationMode translation,
         CpuModel cpuModel,
         int cpus,
+        VcpuScheduling scheduling,
         long memoryBytes,
         Path kernel,
         Optional<Path> initrd,
@@ -90,6 +92,7 @@ public record VmSpec(
         private TranslationMode translation = TranslationMode.ON;
         private CpuModel cpuModel = DEFAULT_CPU_MODEL;
         private int cpus = 1;
+        private VcpuScheduling scheduling = VcpuScheduling.STANDARD;
         private long memoryBytes = DEFAULT_MEMORY_BYTES;
         private Optional<Path> initrd = Optional.empty();
         private byte[] extraInitrd = new byte[0];
@@ -126,6 +129,11 @@ public record VmSpec(
 
         public Builder cpus(int value) {
             cpus = value;
+            return this;
+        }
+
+        public Builder scheduling(VcpuScheduling value) {
+            scheduling = value;
             return this;
         }
 
@@ -184,6 +192,7 @@ public record VmSpec(
                     translation,
                     cpuModel,
                     cpus,
+                    scheduling,
                     memoryBytes,
                     kernel,
                     initrd,
