@@ -122,8 +122,12 @@ final class DirtyLog implements AutoCloseable {
             argument.set(ValueLayout.JAVA_LONG, 16, bitmap.address());
             vm.call("forget written pages", KvmAbi.CLEAR_DIRTY_LOG, argument);
         }
+        AtomicLongArray ours = written[slot];
         for (int i = 0; i < words; i++) {
-            into[i] |= written[slot].getAndSet(i, 0);
+            // Mostly zero: an exchange for each would take longer than KVM's part.
+            if (ours.getOpaque(i) != 0) {
+                into[i] |= ours.getAndSet(i, 0);
+            }
         }
     }
 

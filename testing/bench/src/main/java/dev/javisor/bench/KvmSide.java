@@ -71,6 +71,14 @@ final class KvmSide {
         private long writes;
         private long limit = Long.MAX_VALUE;
 
+        /** The write at which the measurement begins. */
+        private long first = -1;
+
+        private long beginNanos;
+        private long endNanos;
+        private long beginBytes;
+        private long endBytes;
+
         Bed(Scenario scenario) {
             this.scenario = scenario;
             long bytes = scenario.memoryBytes();
@@ -111,15 +119,17 @@ final class KvmSide {
             }
         }
 
+        /**
+         * The rounds before those that count are in the same run: a method that is called once and
+         * loops is only compiled while it loops.
+         */
         private Measured exits(int rounds) {
             start();
-            // The first call of a method may allocate in the virtual machine around it.
-            runWrites(1);
-            long bytes = allocated();
-            long begin = System.nanoTime();
-            runWrites(rounds);
-            long nanos = System.nanoTime() - begin;
-            return new Measured((double) nanos / rounds, (double) (allocated() - bytes) / rounds);
+            first = rounds;
+            runWrites(2L * rounds);
+            return new Measured(
+                    (double) (endNanos - beginNanos) / rounds,
+                    (double) (endBytes - beginBytes) / rounds);
         }
 
         private static long allocated() {
@@ -227,7 +237,13 @@ final class KvmSide {
         }
 
         private void written() {
-            if (++writes == limit) {
+            long now = ++writes;
+            if (now == first) {
+                beginBytes = allocated();
+                beginNanos = System.nanoTime();
+            } else if (now == limit) {
+                endNanos = System.nanoTime();
+                endBytes = allocated();
                 vcpu.kick();
             }
         }
