@@ -29,7 +29,8 @@ public final class InsideMain {
     private static List<Suite> suites() {
         return List.of(
                 conformance("soft", new SoftHypervisor(Translation.OFF)),
-                conformance("kvm", new KvmHypervisor()));
+                conformance("kvm", new KvmHypervisor()),
+                LinuxCases.kvm());
     }
 
     private static Suite conformance(String accelerator, Hypervisor hypervisor) {
@@ -66,10 +67,12 @@ public final class InsideMain {
             cases.forEach(c -> results.plan(suite.name(), c.name()));
         }
         int status = 0;
+        HangWatch watch = new HangWatch(System.out);
         for (Suite suite : wanted) {
             for (TestCase c : suite.cases()) {
                 results.start(suite.name(), c.name());
                 long start = System.nanoTime();
+                watch.begin(suite.name() + '/' + c.name());
                 try {
                     c.body().run();
                     results.pass(suite.name(), c.name(), millisSince(start));
@@ -82,6 +85,8 @@ public final class InsideMain {
                 } catch (Throwable e) {
                     results.fail(suite.name(), c.name(), millisSince(start), e);
                     status = 1;
+                } finally {
+                    watch.end();
                 }
             }
         }
