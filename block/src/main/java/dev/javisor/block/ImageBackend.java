@@ -24,13 +24,19 @@ public final class ImageBackend implements BlockBackend {
     private final String id;
     private final ThreadPoolExecutor pool;
 
+    /** Named after its file. */
+    public ImageBackend(DiskImage image) {
+        this(image, String.valueOf(Path.of(image.name()).getFileName()));
+    }
+
     /**
      * @param image closed with this backend
+     * @param serial names the disk to the guest; cut to what it can be
      */
-    public ImageBackend(DiskImage image) {
+    public ImageBackend(DiskImage image, String serial) {
         this.image = image;
         String file = String.valueOf(Path.of(image.name()).getFileName());
-        String name = file.replaceAll("[^!-~]", "_");
+        String name = serial.replaceAll("[^!-~]", "_");
         id = name.substring(0, Math.min(name.length(), ID_CHARACTERS));
         if (image.sizeBytes() < BLOCK_BYTES) {
             image.close();

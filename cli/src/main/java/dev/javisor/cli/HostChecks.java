@@ -134,7 +134,8 @@ final class HostChecks {
     private String noDeviceRemedy() {
         Set<String> flags = cpuFlags();
         if (flags.contains("vmx")) {
-            return "sudo modprobe kvm_intel; in a container, pass the device in (--device /dev/kvm)";
+            return "sudo modprobe kvm_intel; in a container, pass the device in (--device"
+                       + " /dev/kvm)";
         }
         if (flags.contains("svm")) {
             return "sudo modprobe kvm_amd; in a container, pass the device in (--device /dev/kvm)";

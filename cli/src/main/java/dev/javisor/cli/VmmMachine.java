@@ -29,7 +29,9 @@ final class VmmMachine implements Machine {
                             disk.readOnly(),
                             disk.followBacking()
                                     ? new DiskFiles.References.Followed()
-                                    : new DiskFiles.References.Refused()));
+                                    : new DiskFiles.References.Refused(),
+                            disk.serial(),
+                            disk.limits()));
         }
         boolean command = !settings.command().isEmpty();
         VmSpec.Builder spec =

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -136,8 +135,7 @@ class CommandLineTest {
         assertThat(settings.cpuModel()).isEqualTo(dev.javisor.hypervisor.CpuModel.X86_64_V3);
         assertThat(settings.cpus()).isEqualTo(4);
         assertThat(settings.memoryBytes()).isEqualTo(64L << 20);
-        assertThat(settings.disks())
-                .containsExactly(new DiskOption(Path.of(disk), Optional.empty(), true, false));
+        assertThat(settings.disks()).containsExactly(DiskOption.parse(disk + ",readonly"));
         assertThat(settings.translation()).isEqualTo(TranslationMode.EAGER);
         assertThat(settings.debugExit()).isTrue();
         assertThat(settings.trace())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.javisor.block.DiskFormat;
+import dev.javisor.block.DiskLimits;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.TranslationMode;
 import java.io.ByteArrayOutputStream;
@@ -133,13 +134,17 @@ class SmallPartsTest {
 
     @Test
     void diskOption_fileWithCommas_keepsAllButTheSetting() {
-        assertThat(DiskOption.parse("a,b,ro"))
-                .isEqualTo(new DiskOption(Path.of("a,b"), Optional.empty(), true, false));
-        assertThat(DiskOption.parse("a"))
-                .isEqualTo(new DiskOption(Path.of("a"), Optional.empty(), false, false));
-        assertThat(DiskOption.parse("a,format=qcow2,backing=follow"))
-                .isEqualTo(
-                        new DiskOption(Path.of("a"), Optional.of(DiskFormat.QCOW2), false, true));
+        assertThat(DiskOption.parse("a")).isEqualTo(DiskOption.plain(Path.of("a")));
+        DiskOption named = DiskOption.parse("a,b,ro");
+        assertThat(named.file()).isEqualTo(Path.of("a,b"));
+        assertThat(named.readOnly()).isTrue();
+        DiskOption all =
+                DiskOption.parse("a,format=qcow2,backing=follow,serial=disk-1,iops=100:20,bps=1M");
+        assertThat(all.file()).isEqualTo(Path.of("a"));
+        assertThat(all.format()).contains(DiskFormat.QCOW2);
+        assertThat(all.followBacking()).isTrue();
+        assertThat(all.serial()).contains("disk-1");
+        assertThat(all.limits()).isEqualTo(new DiskLimits(100, 20, 1 << 20, (1 << 20) / 10));
     }
 
     @Test

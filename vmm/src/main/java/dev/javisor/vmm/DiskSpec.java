@@ -2,6 +2,7 @@ package dev.javisor.vmm;
 
 import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
+import dev.javisor.block.DiskLimits;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -10,11 +11,24 @@ import java.util.Optional;
  *
  * @param format empty for what the file's extension says, else raw
  * @param references what the image may refer to: its backing file, its data file
+ * @param serial names the disk to the guest, at most 20 printable characters; empty for the file's
+ *     name
  */
 public record DiskSpec(
-        Path path, Optional<DiskFormat> format, boolean readOnly, DiskFiles.References references) {
+        Path path,
+        Optional<DiskFormat> format,
+        boolean readOnly,
+        DiskFiles.References references,
+        Optional<String> serial,
+        DiskLimits limits) {
     /** A disk that refers to nothing, of the format that its extension says, else raw. */
     public DiskSpec(Path path, boolean readOnly) {
-        this(path, Optional.empty(), readOnly, new DiskFiles.References.Refused());
+        this(
+                path,
+                Optional.empty(),
+                readOnly,
+                new DiskFiles.References.Refused(),
+                Optional.empty(),
+                DiskLimits.NONE);
     }
 }

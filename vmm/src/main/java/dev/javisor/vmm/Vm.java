@@ -4,7 +4,9 @@ import dev.javisor.base.HostTimeSource;
 import dev.javisor.base.JavisorException;
 import dev.javisor.block.BlockBackend;
 import dev.javisor.block.DiskFiles;
+import dev.javisor.block.DiskImage;
 import dev.javisor.block.ImageBackend;
+import dev.javisor.block.ThrottledBackend;
 import dev.javisor.boot.BootModule;
 import dev.javisor.boot.BootParameters;
 import dev.javisor.boot.ByteSource;
@@ -100,9 +102,9 @@ public final class Vm implements AutoCloseable {
         try {
             kernel = resources.add(KernelImage.probe(spec.kernel()));
             modules = openModules();
+            time = resources.add(new HostTimeSource(spec.name() + " timer"));
             List<BlockBackend> disks = openDisks();
             memory = resources.add(GuestRam.allocate(spec.memoryBytes()));
-            time = resources.add(new HostTimeSource(spec.name() + " timer"));
             List<Network> networks = openNetworks();
             panicWatch = new PanicWatch(this::panicEnded);
             serialOutput =
@@ -168,14 +170,7 @@ public final class Vm implements AutoCloseable {
     private List<BlockBackend> openDisks() {
         List<BlockBackend> disks = new ArrayList<>();
         for (DiskSpec disk : spec.disks()) {
-            disks.add(
-                    resources.add(
-                            new ImageBackend(
-                                    DiskFiles.openForGuest(
-                                            disk.path(),
-                                            disk.format(),
-                                            disk.readOnly(),
-                                            disk.references()))));
+            disks.add(resources.add(openDisk(disk)));
         }
         return disks;
     }
@@ -186,6 +181,19 @@ public final class Vm implements AutoCloseable {
             networks.add(resources.add(Network.open(network, spec.name(), networks.size(), time)));
         }
         return networks;
+    }
+
+    private BlockBackend openDisk(DiskSpec disk) {
+        DiskImage image =
+                DiskFiles.openForGuest(
+                        disk.path(), disk.format(), disk.readOnly(), disk.references());
+        ImageBackend backend =
+                disk.serial().isPresent()
+                        ? new ImageBackend(image, disk.serial().get())
+                        : new ImageBackend(image);
+        return disk.limits().isLimited()
+                ? new ThrottledBackend(backend, disk.limits(), time)
+                : backend;
     }
 
     public VmSpec spec() {
