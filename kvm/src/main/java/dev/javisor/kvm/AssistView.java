@@ -28,6 +28,7 @@ final class AssistView implements AssistedVcpu {
     private static final int XSTATE_BV = 512;
 
     private static final long KNOWN_COMPONENTS = 7;
+    private static final long CR4_PGE = 1 << 7;
 
     private final int id;
     private final KvmVirtualMachine vm;
@@ -106,7 +107,20 @@ final class AssistView implements AssistedVcpu {
             events.setFlags(EventsLayout.VALID_SHADOW);
             b.setEvents();
         }
+        if ((r.changed & VcpuRegisters.TRANSLATIONS) != 0) {
+            dropTranslations();
+        }
         r.changed = 0;
+    }
+
+    /** KVM drops what it has cached of the guest's page tables when CR4.PGE changes. */
+    private void dropTranslations() {
+        b.getSregs();
+        long cr4 = b.sregs.get(LONG, SregsLayout.CR4);
+        b.sregs.set(LONG, SregsLayout.CR4, cr4 ^ CR4_PGE);
+        b.setSregs();
+        b.sregs.set(LONG, SregsLayout.CR4, cr4);
+        b.setSregs();
     }
 
     private void storeSystem(VcpuRegisters r) {

@@ -1,5 +1,6 @@
 package dev.javisor.guests;
 
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.Vcpu.ExitReason;
@@ -27,11 +28,12 @@ public final class Lockstep {
     /**
      * One guest.
      *
+     * @param model that it needs
      * @param ignored ranges of memory that may differ: start and size, each a multiple of 8
      */
-    public record Case(String name, Setup setup, List<long[]> ignored) {
+    public record Case(String name, CpuModel model, Setup setup, List<long[]> ignored) {
         Case(String name, Setup setup) {
-            this(name, setup, List.of());
+            this(name, CpuModel.X86_64_V2, setup, List.of());
         }
 
         /**
@@ -42,8 +44,8 @@ public final class Lockstep {
          */
         public int run(Hypervisor first, Hypervisor second) {
             long tscHz = Math.max(first.fixedTscHz(), second.fixedTscHz());
-            try (Testbed a = new Testbed(first, 1, tscHz);
-                    Testbed b = new Testbed(second, 1, tscHz)) {
+            try (Testbed a = new Testbed(first, 1, tscHz, model);
+                    Testbed b = new Testbed(second, 1, tscHz, model)) {
                 return new Lockstep(this, a, b).run();
             }
         }
@@ -72,6 +74,14 @@ public final class Lockstep {
     private int run() {
         prepare(a);
         prepare(b);
+        // From the same state: accelerators differ in what they power on with.
+        CpuState start = a.on(0, a.vcpu(0)::save);
+        b.on(
+                0,
+                () -> {
+                    b.vcpu(0).restore(start);
+                    return true;
+                });
         compare("start");
         for (int stop = 1; stop <= MOST_STOPS; stop++) {
             Testbed.Stop x = a.runToStop(0);
@@ -88,6 +98,10 @@ public final class Lockstep {
                                         y,
                                         b.vcpu(0).exitDetail(),
                                         b.hypervisor.name()));
+            }
+            if (x.reason() == ExitReason.SHUTDOWN) {
+                // What registers hold after a triple fault is nobody's promise.
+                return stop;
             }
             compare("stop " + stop + " " + x);
             if (x.reason() != ExitReason.KICKED || x.port() != SYNC_PORT) {

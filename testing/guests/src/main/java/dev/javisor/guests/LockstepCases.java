@@ -5,6 +5,7 @@ import static dev.javisor.guests.LongMode.*;
 
 import dev.javisor.guests.Asm.Alu;
 import dev.javisor.guests.Lockstep.Case;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.CpuState.DescriptorTable;
 import dev.javisor.hypervisor.CpuState.Segment;
@@ -16,7 +17,12 @@ final class LockstepCases {
     static final List<Case> CASES =
             List.of(
                     new Case("arithmetic", LockstepCases::arithmetic),
-                    new Case("vectors", LockstepCases::vectors),
+                    new Case(
+                            "vectors",
+                            CpuModel.X86_64_V2,
+                            LockstepCases::vectors,
+                            // MXCSR_MASK is the processor's.
+                            List.of(new long[] {DATA + 0x1018, 8})),
                     new Case("paging", LockstepCases::paging),
                     new Case("faults", LockstepCases::faults),
                     new Case("interrupts", LockstepCases::interrupts),

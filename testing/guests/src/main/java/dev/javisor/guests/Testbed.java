@@ -129,21 +129,20 @@ public final class Testbed implements AutoCloseable {
     }
 
     public Testbed(Hypervisor hypervisor, int vcpus) {
-        this(hypervisor, vcpus, 0);
+        this(hypervisor, vcpus, 0, CpuModel.X86_64_V2);
     }
 
     /**
      * @param tscHz 0 for the accelerator's choice
      */
-    public Testbed(Hypervisor hypervisor, int vcpus, long tscHz) {
+    public Testbed(Hypervisor hypervisor, int vcpus, long tscHz, CpuModel model) {
         this.hypervisor = hypervisor;
         memory =
                 new GuestMemory(
                         arena.allocate(RAM_BYTES, 4096),
                         List.of(new Region(0, 0, RAM_BYTES)),
                         () -> {});
-        VirtualMachineConfig config =
-                new VirtualMachineConfig("conformance", vcpus, CpuModel.X86_64_V2, tscHz);
+        VirtualMachineConfig config = new VirtualMachineConfig("conformance", vcpus, model, tscHz);
         vm = hypervisor.createVirtualMachine(config, memory, time);
         processors = new Processor[vcpus];
         for (int i = 0; i < vcpus; i++) {

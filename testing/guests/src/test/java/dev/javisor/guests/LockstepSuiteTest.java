@@ -3,6 +3,7 @@ package dev.javisor.guests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.softcpu.SoftAssistance;
 import dev.javisor.softcpu.SoftHypervisor;
@@ -63,6 +64,7 @@ class LockstepSuiteTest {
         Lockstep.Case exits =
                 new Lockstep.Case(
                         "exits",
+                        CpuModel.X86_64_V2,
                         bed -> {
                             Asm a = new Asm(64, LongMode.CODE);
                             // What differs between the two machines is where they were made.
