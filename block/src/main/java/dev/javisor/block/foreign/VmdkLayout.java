@@ -20,7 +20,7 @@ final class VmdkLayout implements Layout {
     private static final Pattern EXTENT =
             Pattern.compile(
                     "(?m)^\\s*(RW|RDONLY|NOACCESS)\\s+(\\d{1,15})\\s+(FLAT|SPARSE|ZERO|VMFS|VMFSSPARSE|\\w+)"
-                        + "(?:\\s+\"([^\"]*)\")?(?:\\s+(\\d{1,15}))?\\s*$");
+                            + "(?:\\s+\"([^\"]*)\")?(?:\\s+(\\d{1,15}))?\\s*$");
     private static final Pattern PARENT =
             Pattern.compile("(?mi)^\\s*parentCID\\s*=\\s*([0-9a-f]+)\\s*$");
 

@@ -198,7 +198,7 @@ final class DhcpServer {
         at = option(bytes, at, OPTION_MESSAGE_TYPE, new byte[] {(byte) type});
         at = option(bytes, at, OPTION_SERVER, bytes(config.host4()));
         if (type != NAK) {
-            at = settings(bytes, at, type, given, bootFile);
+            at = settings(bytes, at, given, bootFile);
         }
         bytes[at++] = (byte) OPTION_END;
         int size = Math.max(at, base + MIN_REPLY_BYTES);
@@ -208,7 +208,7 @@ final class DhcpServer {
         link.sendUdp(config.host4(), SERVER_PORT, broadcast, CLIENT_PORT, bytes, size);
     }
 
-    private int settings(byte[] to, int from, int type, IpAddress given, byte[] bootFile) {
+    private int settings(byte[] to, int from, IpAddress given, byte[] bootFile) {
         byte[] mask = new byte[4];
         Bytes.putInt(mask, 0, -1 << (32 - config.prefix4()));
         int at = option(to, from, OPTION_MASK, mask);

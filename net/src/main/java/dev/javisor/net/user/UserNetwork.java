@@ -29,8 +29,6 @@ import java.util.random.RandomGenerator;
  * that the sockets are on.
  */
 public final class UserNetwork implements NetBackend {
-    private static final System.Logger LOG = System.getLogger(UserNetwork.class.getName());
-
     /** As QEMU's: locally administered, with the router's usual address. */
     private static final MacAddress ROUTER_MAC = new MacAddress(0x5255_0A00_0202L);
 

@@ -24,10 +24,11 @@ final class Bed implements AutoCloseable {
     int guestBuffers = Integer.MAX_VALUE;
 
     /** Takes what arrives at the guest; else it is kept in {@link #frames}. */
-    BiConsumer<byte[], FrameOffload> guest = (frame, offload) -> {
-        frames().add(frame);
-        offloads().add(offload);
-    };
+    BiConsumer<byte[], FrameOffload> guest =
+            (frame, offload) -> {
+                frames().add(frame);
+                offloads().add(offload);
+            };
 
     final List<byte[]> frames = new ArrayList<>();
     final List<FrameOffload> offloads = new ArrayList<>();
@@ -158,8 +159,7 @@ final class Bed implements AutoCloseable {
 
                 @Override
                 public void put(MemorySegment from, long at, long sizeBytes) {
-                    bytes.writeBytes(
-                            from.asSlice(at, sizeBytes).toArray(ValueLayout.JAVA_BYTE));
+                    bytes.writeBytes(from.asSlice(at, sizeBytes).toArray(ValueLayout.JAVA_BYTE));
                 }
 
                 @Override

@@ -326,7 +326,9 @@ final class FakeOutside implements Outside {
             any |= peers.get(i).fire();
         }
         for (Datagrams socket : List.copyOf(datagrams)) {
-            if (!socket.closed && socket.reading && (!socket.arrived.isEmpty() || socket.refusing)) {
+            if (!socket.closed
+                    && socket.reading
+                    && (!socket.arrived.isEmpty() || socket.refusing)) {
                 socket.events.readable();
                 any = true;
             }

@@ -180,7 +180,8 @@ final class GuestTcp {
             Bytes.putInt(options, 8, peerInitial + 1 + end);
         }
         int ack = synSeen ? peerInitial + 1 + receivedBytes + (finSeen ? 1 : 0) : 0;
-        int shown = (flags & SYN) != 0 ? Math.min(window, 65_535) : Math.min(window >>> scale, 65_535);
+        int shown =
+                (flags & SYN) != 0 ? Math.min(window, 65_535) : Math.min(window >>> scale, 65_535);
         byte[] segment =
                 Wire.tcp(
                         guest,

@@ -32,8 +32,7 @@ class ManyConnectionsTest {
         List<byte[]> sent = new ArrayList<>();
         for (int i = 0; i < COUNT; i++) {
             byte[] upload = ("from guest " + i).getBytes(java.nio.charset.StandardCharsets.UTF_8);
-            GuestTcp guest =
-                    new GuestTcp(GUEST, 10_000 + i, FAR, 80, i, 1460, upload, sent::add);
+            GuestTcp guest = new GuestTcp(GUEST, 10_000 + i, FAR, 80, i, 1460, upload, sent::add);
             guest.stayOpen = true;
             guests.put(10_000 + i, guest);
             guest.output(0);
@@ -49,7 +48,12 @@ class ManyConnectionsTest {
             GuestTcp guest = guests.get(10_000 + i);
             assertThat(guest.received.toString(java.nio.charset.StandardCharsets.UTF_8))
                     .isEqualTo("from host " + i);
-            assertThat(bed.outside.peers.get(i).received.toString(java.nio.charset.StandardCharsets.UTF_8))
+            assertThat(
+                            bed.outside
+                                    .peers
+                                    .get(i)
+                                    .received
+                                    .toString(java.nio.charset.StandardCharsets.UTF_8))
                     .isEqualTo("from guest " + i);
         }
         assertThat(bed.network.tcp().pool().used()).isZero();

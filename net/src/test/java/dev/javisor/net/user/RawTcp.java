@@ -32,8 +32,7 @@ final class RawTcp {
     /** Sends, without moving on. */
     void send(int flags, int at, int ack, byte[] payload) {
         byte[] options = (flags & SYN) != 0 ? SYN_OPTIONS : NO_OPTIONS;
-        byte[] tcp =
-                Wire.tcp(GUEST, FAR, port, 80, at, ack, flags, window, options, payload);
+        byte[] tcp = Wire.tcp(GUEST, FAR, port, 80, at, ack, flags, window, options, payload);
         bed.send(Wire.ip(GUEST, FAR, 6, tcp));
         bed.run();
     }

@@ -201,8 +201,7 @@ class ServicesTest {
         try (Bed bed = bed()) {
             udp(bed, FAR, 5000, 123, "ping".getBytes(StandardCharsets.US_ASCII));
             FakeOutside.Datagrams socket = bed.outside.datagrams.getFirst();
-            assertThat(socket.peer)
-                    .isEqualTo(new InetSocketAddress(FAR.toInetAddress(), 123));
+            assertThat(socket.peer).isEqualTo(new InetSocketAddress(FAR.toInetAddress(), 123));
             assertThat(socket.sent.getFirst()).asString().isEqualTo("ping");
             socket.arrive("pong".getBytes(StandardCharsets.US_ASCII), RESOLVER);
             bed.run();
@@ -214,7 +213,9 @@ class ServicesTest {
             bed.forget();
             socket.refusing = true;
             bed.run();
-            assertThat(Wire.upper(bed.frames.getFirst())[1]).as("port unreachable").isEqualTo((byte) 3);
+            assertThat(Wire.upper(bed.frames.getFirst())[1])
+                    .as("port unreachable")
+                    .isEqualTo((byte) 3);
             // Idle flows end.
             bed.advance(100_000_000_000L);
             assertThat(socket.closed).isTrue();
@@ -355,8 +356,7 @@ class ServicesTest {
         var open = UserNetworkConfig.builder();
         assertThat(reached(open, "10.0.2.2", 80))
                 .containsExactly(new InetSocketAddress("127.0.0.1", 80));
-        assertThat(reached(open, "fec0::2", 80))
-                .containsExactly(new InetSocketAddress("::1", 80));
+        assertThat(reached(open, "fec0::2", 80)).containsExactly(new InetSocketAddress("::1", 80));
         assertThat(reached(open, "203.0.113.9", 80)).hasSize(1);
         assertThat(reached(open, "2001:db8::1", 80)).hasSize(1);
         for (String no :
@@ -410,9 +410,7 @@ class ServicesTest {
         var config =
                 UserNetworkConfig.builder()
                         .guestForwards(
-                                List.of(
-                                        new GuestForward(
-                                                IpAddress.parse("10.0.2.100"), 80, to)));
+                                List.of(new GuestForward(IpAddress.parse("10.0.2.100"), 80, to)));
         assertThat(reached(config, "10.0.2.100", 80)).containsExactly(to);
         assertThat(reached(config, "10.0.2.100", 81)).isEmpty();
     }

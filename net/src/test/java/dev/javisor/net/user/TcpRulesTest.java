@@ -383,7 +383,8 @@ class TcpRulesTest {
         bed.run();
         assertThat(peer.unread()).isGreaterThan(49_000_000);
         assertThat(peer.isReading()).isFalse();
-        assertThat(bed.network.tcp().heldBytes()).isLessThanOrEqualTo(TcpSender.QUEUE_BYTES + 131_072);
+        assertThat(bed.network.tcp().heldBytes())
+                .isLessThanOrEqualTo(TcpSender.QUEUE_BYTES + 131_072);
         bed.giveBuffers(4);
         assertThat(bed.frames).hasSize(1);
     }
@@ -402,7 +403,9 @@ class TcpRulesTest {
                     Wire.tcp(
                             GUEST,
                             FAR,
-                            random.nextInt(4) == 0 ? random.nextInt(65_536) : 40_000 + random.nextInt(3),
+                            random.nextInt(4) == 0
+                                    ? random.nextInt(65_536)
+                                    : 40_000 + random.nextInt(3),
                             80,
                             guest.sequence + random.nextInt(2000) - 1000,
                             guest.acknowledgment + random.nextInt(200) - 100,

@@ -59,7 +59,9 @@ final class Wire {
                 ROUTER_MAC,
                 GUEST_MAC,
                 from.isV4() ? 0x0800 : 0x86DD,
-                from.isV4() ? ipv4(from, to, protocol, 0, payload) : ipv6(from, to, protocol, payload));
+                from.isV4()
+                        ? ipv4(from, to, protocol, 0, payload)
+                        : ipv6(from, to, protocol, payload));
     }
 
     /** An IPv4 packet, or a fragment of one. */

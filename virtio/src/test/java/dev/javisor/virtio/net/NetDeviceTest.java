@@ -161,7 +161,9 @@ class NetDeviceTest {
         bench.memory.write(at + 12, frame);
         // In three parts, cut in the middle of headers.
         queue.add(
-                DriverQueue.out(at, 20), DriverQueue.out(at + 20, 1), DriverQueue.out(at + 21, 4991));
+                DriverQueue.out(at, 20),
+                DriverQueue.out(at + 20, 1),
+                DriverQueue.out(at + 21, 4991));
         queue.kick();
         bench.loop.run();
         assertThat(queue.take()).isNotNull();
@@ -430,7 +432,8 @@ class NetDeviceTest {
         DriverQueue control = startAll()[4];
         assertThat(cable.guest).isEqualTo(NetOffloads.ALL);
         byte[] checksumOnly = {2, 0, 0, 0, 0, 0, 0, 0};
-        assertThat(command(control, CTRL_GUEST_OFFLOADS, GUEST_OFFLOADS_SET, checksumOnly)).isZero();
+        assertThat(command(control, CTRL_GUEST_OFFLOADS, GUEST_OFFLOADS_SET, checksumOnly))
+                .isZero();
         assertThat(cable.guest).isEqualTo(new NetOffloads(true, false, false));
     }
 
