@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
 final class VcpuLoop {
     private static final int RFLAGS_IF = Flags.IF;
 
+    /** Power of two. */
+    private static final int SINGLES = 256;
+
     private final Cpu cpu;
     private final VcpuPlatform platform;
     private final LocalApic apic;
@@ -39,6 +42,9 @@ final class VcpuLoop {
     private long pageFaults;
     private long interrupts;
     private final @Nullable Lockstep lockstep;
+
+    /** Blocks of one instruction, by address. */
+    private final @Nullable Block[] singles = new Block[SINGLES];
 
     VcpuLoop(Cpu cpu, VcpuPlatform platform, Crew crew, TierTwo tierTwo) {
         this.cpu = cpu;
@@ -292,11 +298,25 @@ final class VcpuLoop {
         return cpu.long64 ? ip : (cpu.segBase[Seg.CS] + ip) & 0xFFFFFFFFL;
     }
 
+    /** The instruction at CS:RIP: mostly the one after an STI, again and again the same few. */
     private Block single() {
         long ip = cpu.rip;
         long linear = linear(ip);
-        Block block =
-                builder.build(linear, ip, BlockCache.key(cpu), cpu.mmu.translateFetch(linear), 1);
+        int key = BlockCache.key(cpu);
+        int index = (int) (linear ^ linear >>> 8) & SINGLES - 1;
+        Block block = singles[index];
+        if (block == null
+                || block.linear != linear
+                || block.ip != ip
+                || block.key != key
+                || block.generation != cpu.mmu.codeGeneration
+                || !cache.isCurrent(block)) {
+            block = builder.build(linear, ip, key, cpu.mmu.translateFetch(linear), 1);
+            block.generation = cpu.mmu.codeGeneration;
+            // Never hot: a region would run on behind the one instruction.
+            block.heat = Integer.MIN_VALUE;
+            singles[index] = block.page >= 0 && block.page2 < 0 ? block : null;
+        }
         if (!cpu.long64 && block.endIp - 1 > cpu.segLimit[Seg.CS]) {
             throw cpu.gp0();
         }
