@@ -14,9 +14,11 @@ final class MsrList {
     /**
      * Held elsewhere in the state, or a description of the processor, which belongs to the CPU
      * model and not to the state: PLATFORM_INFO, ARCH_CAPABILITIES, PERF_CAPABILITIES, microcode.
+     * SMBASE and SMI_COUNT are of system management mode, which no guest of ours has: KVM lists
+     * them, with a value, all the same.
      */
     private static final int[] NOT_STATE = {
-        TSC, APIC_BASE, EFER, FS_BASE, GS_BASE, 0x17, 0x8B, 0xCE, 0x10A, 0x345
+        TSC, APIC_BASE, EFER, FS_BASE, GS_BASE, 0x17, 0x34, 0x8B, 0x9E, 0xCE, 0x10A, 0x345
     };
 
     private final int[] indices;
@@ -27,7 +29,9 @@ final class MsrList {
 
     private static boolean isState(int index) {
         boolean vmx = index >= 0x480 && index <= 0x4FF;
-        return !vmx && Arrays.stream(NOT_STATE).noneMatch(i -> i == index);
+        // Hyper-V's interface, which no guest of ours is offered: VP_RUNTIME counts all the same.
+        boolean hyperV = index >>> 16 == 0x4000;
+        return !vmx && !hyperV && Arrays.stream(NOT_STATE).noneMatch(i -> i == index);
     }
 
     int[] indices() {
