@@ -108,11 +108,11 @@ final class SmpCases {
         Asm writer = new Asm(64, CODE);
         writer.mov(RCX, 1);
         writer.label("loop").store(8, abs(DATA), RCX).store(8, abs(DATA + 0x1000), RCX);
-        writer.inc(8, RCX).aluImm(Alu.CMP, 8, RCX, 50 * ROUNDS).jcc(Cond.BE, "loop").exit(1);
+        writer.inc(8, RCX).aluImm(Alu.CMP, 8, RCX, 10 * ROUNDS).jcc(Cond.BE, "loop").exit(1);
         Asm reader = new Asm(64, CODE + 0x1000);
         reader.label("loop").load(8, RAX, abs(DATA + 0x1000)).load(8, RBX, abs(DATA));
         reader.alu(Alu.CMP, 8, RBX, RAX).jcc(Cond.B, "bad");
-        reader.aluImm(Alu.CMP, 8, RAX, 50 * ROUNDS).jcc(Cond.B, "loop").exit(1);
+        reader.aluImm(Alu.CMP, 8, RAX, 10 * ROUNDS).jcc(Cond.B, "loop").exit(1);
         reader.label("bad").exit(0xBAD);
         both(bed, writer, reader);
     }
