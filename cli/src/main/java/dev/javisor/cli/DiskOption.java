@@ -21,7 +21,7 @@ record DiskOption(
         DiskLimits limits) {
     private static final String SETTINGS =
             "readonly, format=NAME, backing=follow, serial=NAME, iops=COUNT[:BURST],"
-                + " bps=SIZE[:BURST]";
+                    + " bps=SIZE[:BURST]";
 
     /** A disk with none of the settings. */
     static DiskOption plain(Path file) {

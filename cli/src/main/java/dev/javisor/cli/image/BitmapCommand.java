@@ -25,9 +25,7 @@ import picocli.CommandLine.Parameters;
             "  javisor image bitmap --merge backup0 vm.qcow2 backup1"
         })
 final class BitmapCommand implements Callable<Integer> {
-    private final ImageConsole console;
-
-    @Mixin private Options.Common common = new Options.Common();
+    @Mixin Options.Common common = new Options.Common();
 
     @Option(
             names = "-f",
@@ -82,10 +80,6 @@ final class BitmapCommand implements Callable<Integer> {
 
     @Parameters(index = "1", paramLabel = "BITMAP", description = "Its name")
     private String bitmap = "";
-
-    BitmapCommand(ImageConsole console) {
-        this.console = console;
-    }
 
     @Override
     public Integer call() {

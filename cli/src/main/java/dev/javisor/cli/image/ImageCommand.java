@@ -44,7 +44,7 @@ public final class ImageCommand implements Runnable {
                 .addSubcommand(new SnapshotCommand(console))
                 .addSubcommand(new CommitCommand(console))
                 .addSubcommand(new RebaseCommand(console))
-                .addSubcommand(new BitmapCommand(console))
+                .addSubcommand(new BitmapCommand())
                 .addSubcommand(new BenchCommand(console));
     }
 

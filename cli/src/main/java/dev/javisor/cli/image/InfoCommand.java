@@ -33,7 +33,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class InfoCommand implements Callable<Integer> {
     private final ImageConsole console;
 
-    @Mixin private Options.Common common = new Options.Common();
+    @Mixin Options.Common common = new Options.Common();
 
     @Option(
             names = "-f",

@@ -34,7 +34,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
 final class SnapshotCommand implements Callable<Integer> {
     private final ImageConsole console;
 
-    @Mixin private Options.Common common = new Options.Common();
+    @Mixin Options.Common common = new Options.Common();
 
     @Option(
             names = "-f",
