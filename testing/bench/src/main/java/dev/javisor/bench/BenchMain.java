@@ -11,7 +11,9 @@ public final class BenchMain {
                     new BootBenchmark(),
                     new CpuBenchmark(),
                     new KvmBenchmark(),
-                    new ImageBenchmark());
+                    new ImageBenchmark(),
+                    new UserlandBenchmark(),
+                    new DebianBenchmark());
     private static final int DEFAULT_RUNS = 5;
     private static final int USAGE = 64;
 
