@@ -2,6 +2,7 @@ package dev.javisor.mainlinekvm;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * What QEMU's emulated processor (7.2, TCG) does otherwise than the specification, in cases where
@@ -46,5 +47,27 @@ record EmulatorFlaw(String testCase, String symptom, String reason) {
         return ALL.stream()
                 .filter(f -> f.testCase.equals(testCase) && message.startsWith(f.symptom))
                 .findFirst();
+    }
+
+    private static final long RESUME_FLAG = 1 << 16;
+
+    private static final Pattern DIFFERENCE =
+            Pattern.compile(
+                    "  (?:memory at 0x\\p{XDigit}+|RFLAGS): 0x(\\p{XDigit}+) against 0x(\\p{XDigit}+)");
+
+    /**
+     * Whether all that a lockstep case found to differ is RFLAGS.RF, in the register or in pushed
+     * flags.
+     */
+    static boolean onlyResumeFlag(String message) {
+        List<String> differences = message.lines().skip(1).toList();
+        return !differences.isEmpty()
+                && differences.stream()
+                        .map(DIFFERENCE::matcher)
+                        .allMatch(d ->
+                                d.matches()
+                                        && (Long.parseUnsignedLong(d.group(1), 16)
+                                                        ^ Long.parseUnsignedLong(d.group(2), 16))
+                                                == RESUME_FLAG);
     }
 }

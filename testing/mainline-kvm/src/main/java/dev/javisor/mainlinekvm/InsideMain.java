@@ -2,6 +2,7 @@ package dev.javisor.mainlinekvm;
 
 import dev.javisor.guests.Conformance;
 import dev.javisor.guests.ConformanceException;
+import dev.javisor.guests.Lockstep;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.kvm.KvmHypervisor;
 import dev.javisor.mainlinekvm.Suite.TestCase;
@@ -30,6 +31,7 @@ public final class InsideMain {
         return List.of(
                 conformance("soft", new SoftHypervisor(Translation.OFF)),
                 conformance("kvm", new KvmHypervisor()),
+                lockstep(),
                 LinuxCases.kvm());
     }
 
@@ -39,6 +41,33 @@ public final class InsideMain {
             cases.add(new TestCase(c.name(), () -> conforms(c, hypervisor)));
         }
         return new Suite("conformance-" + accelerator, cases);
+    }
+
+    /** The software CPU against KVM: all state and memory, at each stop. */
+    private static Suite lockstep() {
+        Hypervisor soft = new SoftHypervisor(Translation.OFF);
+        Hypervisor kvm = new KvmHypervisor();
+        List<TestCase> cases = new ArrayList<>();
+        for (Lockstep.Case c : Lockstep.cases()) {
+            cases.add(new TestCase(c.name(), () -> agree(c, soft, kvm)));
+        }
+        return new Suite("lockstep", cases);
+    }
+
+    private static void agree(Lockstep.Case c, Hypervisor soft, Hypervisor kvm) {
+        try {
+            if (c.run(soft, kvm) < 1) {
+                throw new AssertionError("nothing was compared");
+            }
+        } catch (ConformanceException e) {
+            if (EmulatorFlaw.onlyResumeFlag(String.valueOf(e.getMessage()))) {
+                throw new SkippedException(
+                        "the emulated processor treats RF otherwise in the flags that a fault"
+                                + " pushes (SDM 3B 18.3.1.1); equal until then: "
+                                + e.getMessage());
+            }
+            throw e;
+        }
     }
 
     private static void conforms(Conformance.Case c, Hypervisor hypervisor) {

@@ -94,6 +94,18 @@ class RigReportTest {
     }
 
     @Test
+    void resumeFlag_anythingElseDiffers_isAFailure() {
+        String start = "faults, stop 1 Stop[reason=KICKED], soft against kvm:\n";
+        String flag = "  memory at 0x7ffe8: 0x10046 against 0x46\n";
+        assertThat(EmulatorFlaw.onlyResumeFlag(start + flag + "  RFLAGS: 0x2 against 0x10002"))
+                .isTrue();
+        assertThat(EmulatorFlaw.onlyResumeFlag(start + flag + "  RAX: 0x10002 against 0x2"))
+                .isFalse();
+        assertThat(EmulatorFlaw.onlyResumeFlag(start + "  RFLAGS: 0x3 against 0x10002")).isFalse();
+        assertThat(EmulatorFlaw.onlyResumeFlag("faults: does not end")).isFalse();
+    }
+
+    @Test
     void run_withParts_onlyWhatHasOneInItsName() {
         assertThat(InsideMain.run(List.of(suite()), results, List.of("s/af", "fin"))).isZero();
         assertThat(cases(read(), "things")).containsOnlyKeys("fine", "after");
