@@ -8,6 +8,10 @@ final class MsrList {
     static final int APIC_BASE = 0x1B;
     static final int TSC_DEADLINE = 0x6E0;
     static final int EFER = 0xC0000080;
+
+    /** Of KVM's own: no guest of ours is offered it, and it is 1 all the same. */
+    private static final int POLL_CONTROL = 0x4B564D05;
+
     static final int FS_BASE = 0xC0000100;
     static final int GS_BASE = 0xC0000101;
 
@@ -18,7 +22,19 @@ final class MsrList {
      * them, with a value, all the same.
      */
     private static final int[] NOT_STATE = {
-        TSC, APIC_BASE, EFER, FS_BASE, GS_BASE, 0x17, 0x34, 0x8B, 0x9E, 0xCE, 0x10A, 0x345
+        TSC,
+        APIC_BASE,
+        EFER,
+        FS_BASE,
+        GS_BASE,
+        0x17,
+        0x34,
+        0x8B,
+        0x9E,
+        0xCE,
+        0x10A,
+        0x345,
+        POLL_CONTROL
     };
 
     private final int[] indices;

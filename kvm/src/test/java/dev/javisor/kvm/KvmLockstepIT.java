@@ -53,8 +53,7 @@ class KvmLockstepIT {
     private static Stream<DynamicTest> suite(List<Lockstep.Case> cases) {
         assumeKvm();
         boolean emulating = EmulatingHost.isHere();
-        return cases.stream()
-                .map(c -> DynamicTest.dynamicTest(c.name(), () -> run(c, emulating)));
+        return cases.stream().map(c -> DynamicTest.dynamicTest(c.name(), () -> run(c, emulating)));
     }
 
     private static void run(Lockstep.Case guest, boolean emulating) {
