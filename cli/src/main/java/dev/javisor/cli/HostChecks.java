@@ -135,7 +135,7 @@ final class HostChecks {
         Set<String> flags = cpuFlags();
         if (flags.contains("vmx")) {
             return "sudo modprobe kvm_intel; in a container, pass the device in (--device"
-                       + " /dev/kvm)";
+                    + " /dev/kvm)";
         }
         if (flags.contains("svm")) {
             return "sudo modprobe kvm_amd; in a container, pass the device in (--device /dev/kvm)";

@@ -152,8 +152,8 @@ final class RunCommand implements Callable<Integer> {
             converter = DiskConverter.class,
             description =
                     "A disk image as virtio disk, with any of ,readonly ,format=NAME (else by the"
-                        + " extension, else raw) ,backing=follow ,serial=NAME ,iops=COUNT[:BURST]"
-                        + " ,bps=SIZE[:BURST]; may be given several times")
+                            + " extension, else raw) ,backing=follow ,serial=NAME ,iops=COUNT[:BURST]"
+                            + " ,bps=SIZE[:BURST]; may be given several times")
     private List<DiskOption> disks = List.of();
 
     @Option(

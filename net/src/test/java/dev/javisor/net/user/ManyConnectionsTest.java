@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** Ten thousand connections at once, and how much memory they can hold. */
@@ -45,7 +46,7 @@ class ManyConnectionsTest {
         deliver(bed, sent);
         assertThat(bed.network.connections()).isEqualTo(COUNT);
         for (int i = 0; i < COUNT; i++) {
-            GuestTcp guest = guests.get(10_000 + i);
+            GuestTcp guest = Objects.requireNonNull(guests.get(10_000 + i), "a guest's end");
             assertThat(guest.received.toString(java.nio.charset.StandardCharsets.UTF_8))
                     .isEqualTo("from host " + i);
             assertThat(

@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** What a user-mode network does beside TCP. */
@@ -422,8 +423,8 @@ class ServicesTest {
         try (Bed bed = bed(UserNetworkConfig.builder().forwards(List.of(forward)))) {
             List<byte[]> sent = new ArrayList<>();
             byte[] banner = "SSH-2.0-guest".getBytes(StandardCharsets.US_ASCII);
-            FakeOutside.Peer client = bed.outside.arrive(at);
-            assertThat(client).isNotNull();
+            FakeOutside.Peer client =
+                    Objects.requireNonNull(bed.outside.arrive(at), "not listening");
             client.send("SSH-2.0-host".getBytes(StandardCharsets.US_ASCII));
             bed.run();
             Wire.Segment syn = bed.only();
@@ -450,8 +451,8 @@ class ServicesTest {
         InetSocketAddress at = new InetSocketAddress("127.0.0.1", 2222);
         Forward forward = new Forward(Protocol.TCP, at, NOBODY, 22);
         try (Bed bed = bed(UserNetworkConfig.builder().forwards(List.of(forward)))) {
-            FakeOutside.Peer client = bed.outside.arrive(at);
-            assertThat(client).isNotNull();
+            FakeOutside.Peer client =
+                    Objects.requireNonNull(bed.outside.arrive(at), "not listening");
             bed.advance(1_000_000_000_000L);
             assertThat(client.reset).isTrue();
             assertThat(bed.network.connections()).isZero();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.javisor.net.FrameOffload;
 import dev.javisor.net.IpAddress;
 import dev.javisor.net.NetOffloads;
+import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -143,8 +144,7 @@ class TcpTransferTest {
             }
         }
         String what = "seed %d %s %s".formatted(seed, weather, offloads);
-        assertThat(peer).as(what).isNotNull();
-        peer.take(Integer.MAX_VALUE);
+        Objects.requireNonNull(peer, what).take(Integer.MAX_VALUE);
         assertThat(peer.received.toByteArray()).as("upload, " + what).isEqualTo(upload);
         assertThat(run.guest.received.toByteArray()).as("download, " + what).isEqualTo(download);
         assertThat(peer.outputShut).as("end seen, " + what).isTrue();

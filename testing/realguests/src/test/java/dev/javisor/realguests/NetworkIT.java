@@ -59,14 +59,17 @@ class NetworkIT {
         server.createContext(
                 "/count",
                 exchange -> {
-                    long n = exchange.getRequestBody().transferTo(java.io.OutputStream.nullOutputStream());
+                    long n =
+                            exchange.getRequestBody()
+                                    .transferTo(java.io.OutputStream.nullOutputStream());
                     byte[] answer = ("got " + n + "\n").getBytes(StandardCharsets.UTF_8);
                     exchange.sendResponseHeaders(200, answer.length);
                     exchange.getResponseBody().write(answer);
                     exchange.close();
                 });
-        server.setExecutor(java.util.concurrent.Executors.newCachedThreadPool(
-                task -> Thread.ofPlatform().daemon().unstarted(task)));
+        server.setExecutor(
+                java.util.concurrent.Executors.newCachedThreadPool(
+                        task -> Thread.ofPlatform().daemon().unstarted(task)));
         server.start();
         return server;
     }
@@ -78,7 +81,7 @@ class NetworkIT {
             DatagramPacket packet = new DatagramPacket(buffer, buffer.length);
             try {
                 names.receive(packet);
-                byte[] answer = answer(packet.getData(), packet.getLength());
+                byte[] answer = answer(packet.getData());
                 names.send(new DatagramPacket(answer, answer.length, packet.getSocketAddress()));
             } catch (IOException e) {
                 return;
@@ -86,7 +89,7 @@ class NetworkIT {
         }
     }
 
-    private static byte[] answer(byte[] query, int size) {
+    private static byte[] answer(byte[] query) {
         int end = 12;
         while (query[end] != 0) {
             end += query[end] + 1;
@@ -168,8 +171,7 @@ class NetworkIT {
                         section ping6 ping6 -c 1 fec0::2
                         section dmesg dmesg
                         """
-                                .formatted(
-                                        port(web4), LARGE_BYTES, web6 == null ? 1 : port(web6)));
+                                .formatted(port(web4), LARGE_BYTES, web6 == null ? 1 : port(web6)));
         assertThat(run.err()).isEmpty();
         Sections sections = Sections.parse(run.out());
         assertThat(sections.text("address")).contains("inet addr:10.0.2.15", "Mask:255.255.255.0");

@@ -16,6 +16,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -237,8 +238,7 @@ class NetDeviceTest {
         arrive(frame);
         byte[] got = new byte[0];
         for (int i = 0; i < 3; i++) {
-            DriverQueue.Used used = queue.take();
-            assertThat(used).isNotNull();
+            DriverQueue.Used used = Objects.requireNonNull(queue.take(), "nothing used");
             byte[] part = bench.memory.read(buffers.get(i), used.writtenBytes());
             int old = got.length;
             got = Arrays.copyOf(got, old + part.length);
@@ -257,8 +257,7 @@ class NetDeviceTest {
         // The two buffers that were not needed serve the next.
         cable.offload = FrameOffload.NONE;
         arrive(frame(MAC, 100));
-        DriverQueue.Used used = queue.take();
-        assertThat(used).isNotNull();
+        DriverQueue.Used used = Objects.requireNonNull(queue.take(), "nothing used");
         assertThat(used.writtenBytes()).isEqualTo(112);
         assertThat(header(buffers.get(3), NUM_BUFFERS, 2)).isEqualTo(1);
     }
@@ -293,8 +292,7 @@ class NetDeviceTest {
         arrive(frame(MAC, 4000));
         arrive(frame(MAC, 100));
         assertThat(device.dropped()).isOne();
-        DriverQueue.Used used = queue.take();
-        assertThat(used).isNotNull();
+        DriverQueue.Used used = Objects.requireNonNull(queue.take(), "nothing used");
         assertThat(used.writtenBytes()).isEqualTo(112);
         assertThat(bench.memory.read(buffers.getFirst() + 12, 100)).isEqualTo(frame(MAC, 100));
     }
