@@ -26,6 +26,13 @@ public abstract class Region {
     /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
     private static final int LARGE_RUNS = 30_000;
 
+    /**
+     * Entries refused after its pages were found to be mapped otherwise: the root may belong to
+     * many processes, and another page be missing in this one. A page that comes without a flush is
+     * then noticed late, which costs less than to walk the tables each time.
+     */
+    private static final int UNMAPPED_RUNS = 256;
+
     /** SSE in its legacy encoding (SDM 3A §2.5). */
     public static final int USES_SSE = 1;
 
@@ -39,6 +46,11 @@ public abstract class Region {
 
     /** MMU code generation at which the pages' translations were last known to hold. */
     private int generation = -1;
+
+    /** The generation at which they were last found not to hold, and how often to believe it. */
+    private int unmappedGeneration = -1;
+
+    private int unmappedFor;
 
     private Supplier<String> listing = () -> "no listing was kept";
 
@@ -109,11 +121,17 @@ public abstract class Region {
         if (context != cpu.mmu.context() || !vectorsEnabled(cpu)) {
             return false;
         }
-        if (generation != cpu.mmu.codeGeneration) {
-            if (!pages.stillMapped(cpu)) {
+        int now = cpu.mmu.codeGeneration;
+        if (generation != now) {
+            if (unmappedGeneration == now && --unmappedFor > 0) {
                 return false;
             }
-            generation = cpu.mmu.codeGeneration;
+            if (!pages.stillMapped(cpu)) {
+                unmappedGeneration = now;
+                unmappedFor = UNMAPPED_RUNS;
+                return false;
+            }
+            generation = now;
         }
         return pages.current(cpu.mmu.ram().codePages);
     }

@@ -87,14 +87,18 @@ final class Frame {
     /** Words of vector registers, four each, that are locals, by bit. */
     private final long vectorWords;
 
+    /** Whether the code may ask for {@link #FLOAT_MODE}, with words in locals or without. */
+    private final boolean floatMode;
+
     private long vectorsWritten;
 
     /** General registers written anywhere so far, by bit. */
     int written;
 
-    Frame(CodeBuilder code, ClassDesc self, long vectorWords) {
+    Frame(CodeBuilder code, ClassDesc self, long vectorWords, boolean floatMode) {
         this.code = code;
         this.vectorWords = vectorWords;
+        this.floatMode = floatMode;
         this.self = self;
     }
 
@@ -209,18 +213,17 @@ final class Frame {
 
     /** Loads the vector words that are locals, and what MXCSR says. */
     void reloadVectors() {
-        if (vectorWords == 0) {
-            return;
-        }
         for (int i = 0; i < 64; i++) {
             if ((vectorWords >>> i & 1) != 0) {
                 vectors();
                 code.loadConstant(i).laload().lstore(VECTORS + 2 * i);
             }
         }
-        code.aload(CPU_LOCAL);
-        runtime("floatMode", MethodTypeDesc.of(ConstantDescs.CD_int, CPU));
-        code.istore(FLOAT_MODE);
+        if (floatMode) {
+            code.aload(CPU_LOCAL);
+            runtime("floatMode", MethodTypeDesc.of(ConstantDescs.CD_int, CPU));
+            code.istore(FLOAT_MODE);
+        }
     }
 
     /** Loads all registers and flags from the CPU: the method's first instructions. */

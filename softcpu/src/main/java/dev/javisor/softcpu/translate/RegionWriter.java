@@ -193,7 +193,7 @@ final class RegionWriter {
         callOuts.clear();
         codesBefore = 0;
         code = b;
-        f = new Frame(b, self, vectorWords);
+        f = new Frame(b, self, vectorWords, vectorUse != 0);
         flags = new FlagWriter(f);
         memory = new MemoryWriter(f, new PageSlots(shape), memoryBytes);
         codes = new CodeWriter(f, memory, flags);

@@ -53,7 +53,8 @@ final class VectorWriter {
     }
 
     static boolean isVector(Insn in) {
-        return words(in) != 0 || in.op == Op.VZEROUPPER;
+        // CVTTSD2SI may have a general register and memory only, and needs the unit all the same.
+        return words(in) != 0 || in.op == Op.VZEROUPPER || in.op == Op.CVTTSD2SI;
     }
 
     /** Words of vector registers that are operands, by bit. */

@@ -203,7 +203,7 @@ final class SoftwareSide {
         }
         long before = cpu.retired;
         try {
-            region.run(cpu, 1);
+            region.enter(cpu, 1);
         } catch (GuestFault fault) {
             translated = true;
             return fault(fault);
