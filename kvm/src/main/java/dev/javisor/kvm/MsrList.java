@@ -12,6 +12,9 @@ final class MsrList {
     /** Of KVM's own: no guest of ours is offered it, and it is 1 all the same. */
     private static final int POLL_CONTROL = 0x4B564D05;
 
+    /** Of AMD's nested virtualization, which no guest of ours is offered: it reads as 1.0. */
+    private static final int TSC_RATIO = 0xC0000104;
+
     static final int FS_BASE = 0xC0000100;
     static final int GS_BASE = 0xC0000101;
 
@@ -34,7 +37,8 @@ final class MsrList {
         0xCE,
         0x10A,
         0x345,
-        POLL_CONTROL
+        POLL_CONTROL,
+        TSC_RATIO
     };
 
     private final int[] indices;
