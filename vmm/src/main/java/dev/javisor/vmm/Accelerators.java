@@ -19,33 +19,40 @@ final class Accelerators {
      * What was chosen.
      *
      * @param note why it is not the one that a person might expect
+     * @param surprising whether a person should be told unasked
      */
-    record Selected(Hypervisor hypervisor, Optional<String> note) {}
+    record Selected(Hypervisor hypervisor, Optional<String> note, boolean surprising) {
+        private static Selected wanted(Hypervisor hypervisor) {
+            return new Selected(hypervisor, Optional.empty(), false);
+        }
+
+        /** Says why, once the machine is there: what keeps it from being made comes alone. */
+        void tell() {
+            note.ifPresent(why -> LOG.log(surprising ? Level.INFO : Level.DEBUG, why));
+        }
+    }
 
     /**
      * @throws VmException if it cannot run here
      */
     static Hypervisor select(Accelerator wanted, TranslationMode translation) {
-        return choose(wanted, translation).hypervisor();
+        Selected selected = choose(wanted, translation);
+        selected.tell();
+        return selected.hypervisor();
     }
 
-    /** As {@link #select}, and why. */
+    /** As {@link #select}, with the reason, which is not told yet. */
     static Selected choose(Accelerator wanted, TranslationMode translation) {
         return switch (wanted) {
-            case KVM ->
-                    new Selected(
-                            checked(new KvmHypervisor(new SoftAssistance())), Optional.empty());
-            case SOFT -> new Selected(soft(translation), Optional.empty());
+            case KVM -> Selected.wanted(checked(new KvmHypervisor(new SoftAssistance())));
+            case SOFT -> Selected.wanted(soft(translation));
             case AUTO -> {
                 AcceleratorChoice choice = AcceleratorChoice.auto();
-                choice.why()
-                        .ifPresent(why ->
-                                LOG.log(choice.surprising() ? Level.INFO : Level.DEBUG, why));
                 Hypervisor hypervisor =
                         choice.accelerator() == Accelerator.KVM
                                 ? new KvmHypervisor(new SoftAssistance())
                                 : soft(translation);
-                yield new Selected(hypervisor, choice.why());
+                yield new Selected(hypervisor, choice.why(), choice.surprising());
             }
         };
     }

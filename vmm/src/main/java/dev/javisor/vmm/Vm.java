@@ -87,6 +87,7 @@ public final class Vm implements AutoCloseable {
                 Accelerators.choose(spec.accelerator(), spec.translation());
         Vm vm = new Vm(spec, console, selected.hypervisor());
         selected.note().ifPresent(vm.notes::add);
+        selected.tell();
         return vm;
     }
 
