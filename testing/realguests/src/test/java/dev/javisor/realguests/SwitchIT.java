@@ -82,7 +82,8 @@ class SwitchIT {
         }
         String[] naps = sections.text("naps").strip().split(" ");
         assertThat(Integer.parseInt(naps[0])).as("naps").isGreaterThan(3);
-        assertThat(sections.text("clocksource").strip()).isEqualTo("kvm-clock");
+        // As chosen at boot: one that had stood still or jumped would have been given up.
+        assertThat(sections.text("clocksource").strip()).isIn("tsc", "kvm-clock");
         assertThat(sections.text("online").strip()).isEqualTo("0-1");
         assertThat(KernelLog.complaints(sections.text("log"))).isEmpty();
     }
