@@ -20,8 +20,8 @@ import java.util.function.Consumer;
  */
 final class EmulatedMachine {
     private static final String PROGRAM = "qemu-system-x86_64";
-    private static final long SILENCE_SECONDS = 1000;
-    private static final long TOTAL_SECONDS = 2400;
+    private static final long SILENCE_SECONDS = 300;
+    private static final long TOTAL_SECONDS = 1500;
 
     private EmulatedMachine() {}
 
