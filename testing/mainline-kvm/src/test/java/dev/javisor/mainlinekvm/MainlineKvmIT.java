@@ -22,8 +22,9 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Starts the emulated machine, and tells each case of {@link InsideMain} as a test of its own.
- * {@code -Drig.filter=PART,...} runs only cases with one of these parts in {@code SUITE/CASE}.
+ * By command only ({@code testing/mainline-kvm/run}): starts the emulated machine, and tells each
+ * case of {@link InsideMain} as a test of its own. {@code -Drig.filter=PART,...} runs only cases
+ * with one of these parts in {@code SUITE/CASE}.
  *
  * <p>QEMU's emulation of SVM sometimes hangs the whole machine, in whatever case is running: the
  * cases that are left then get a new machine, and that is printed. A case that does not end in any
@@ -34,6 +35,7 @@ class MainlineKvmIT {
 
     @TestFactory
     List<DynamicNode> onMainlineKvm() throws IOException, InterruptedException {
+        assumeTrue(Boolean.getBoolean("rig.run"), "by command only: testing/mainline-kvm/run");
         assumeTrue(EmulatedMachine.isInstalled(), "qemu-system-x86_64 is not installed");
         String filter = System.getProperty("rig.filter", "");
         List<String> parts = filter.isBlank() ? List.of() : List.of(filter.split(","));
