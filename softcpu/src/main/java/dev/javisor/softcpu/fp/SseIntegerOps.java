@@ -139,7 +139,7 @@ final class SseIntegerOps {
         } else if (kind == Insn.XMM) {
             count = v[4 * (vex ? in.reg2 : in.reg1)];
         } else {
-            long linear = cpu.linear(in, 16, false);
+            long linear = Vectors.source(cpu, in, 16);
             if (!vex && (linear & 15) != 0) {
                 throw cpu.gp0();
             }
