@@ -24,7 +24,7 @@ public abstract class Region {
     protected static final int FLAGS_SHIFT = 8;
 
     /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
-    private static final int LARGE_RUNS = 30_000;
+    private static final int LARGE_RUNS = 1_000_000;
 
     /**
      * Entries refused after its pages were found to be mapped otherwise: the root may belong to
