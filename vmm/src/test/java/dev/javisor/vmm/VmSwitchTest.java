@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,9 +51,12 @@ final class VmSwitchTest {
     @Test
     void runningMachine_goesOnOnTheOther_withItsState() throws Exception {
         FakeHypervisor from = new FakeHypervisor(VmSwitchTest::idle);
+        AtomicBoolean firstRuns = new AtomicBoolean();
         FakeHypervisor to =
                 new FakeHypervisor((bus, vcpu) -> {
-                    if (vcpu.id() == 1) {
+                    if (vcpu.id() == 0) {
+                        firstRuns.set(true);
+                    } else if (firstRuns.get()) {
                         bus.writePort(DEBUG_EXIT, 1, 9);
                     }
                     return GO_ON;

@@ -110,6 +110,10 @@ final class Qcow2Metadata {
     }
 
     long[] readL1(long offset, int entries) {
+        if (entries == 0) {
+            // Then the offset means nothing, and may be anything.
+            return new long[0];
+        }
         byte[] raw = new byte[entries * 8];
         file.read(offset, MemorySegment.ofArray(raw));
         long[] table = new long[entries];
