@@ -49,6 +49,9 @@ public interface AssistedVcpu {
     /** What CPUID answers: EAX, EBX, ECX, EDX, zero-extended, in the first four elements. */
     void cpuid(int leaf, int subleaf, long[] into);
 
+    /** Whose data breakpoints are watched for: see {@link InstructionAssistant#breakpoints}. */
+    GuestDebug debug();
+
     /** Runs {@code action} while no other vCPU of the virtual machine executes guest code. */
     void exclusively(Runnable action);
 }

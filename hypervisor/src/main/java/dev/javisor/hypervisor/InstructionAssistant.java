@@ -28,6 +28,16 @@ public interface InstructionAssistant extends AutoCloseable {
      */
     Outcome assist(VcpuBus bus, int mostInstructions);
 
+    /**
+     * Executes the one instruction at CS:RIP, for an accelerator that single-steps: the guest's
+     * flags never show it. Declines as {@link #assist} does, and what an accelerator with shadow
+     * paging must see: at level 0, stores that could be to page tables.
+     */
+    Outcome step(VcpuBus bus);
+
+    /** Bit {@code n}: {@link AssistedVcpu#debug}'s data breakpoint {@code n} was met. */
+    int breakpoints();
+
     /** Instructions that the last call executed. */
     int executed();
 

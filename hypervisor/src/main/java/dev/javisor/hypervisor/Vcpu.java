@@ -39,6 +39,22 @@ public interface Vcpu extends AutoCloseable {
      */
     void restore(CpuState state);
 
+    /**
+     * What {@link #run} is to stop at from now on with {@link ExitReason#DEBUG}. Not part of the
+     * state: {@link #save} and {@link #restore} do not touch it. Only while not running.
+     *
+     * <p>Execution breakpoints stop before their instruction; a run that begins where the last one
+     * stopped executes it. While single stepping, interrupts and NMIs wait, unless the vCPU halts:
+     * what ends the halt is then taken. An exception is a step of its own, up to its handler's
+     * first instruction; an accelerator that cannot stop there runs the handler and stops after the
+     * instruction that it returned to. While breakpoints are set those of the guest may not fire,
+     * but its debug registers are as it wrote them.
+     */
+    void setDebug(GuestDebug debug);
+
+    /** What the last {@link #run} that returned {@link ExitReason#DEBUG} met. */
+    GuestDebug.Stop debugStop();
+
     /** Guest instructions retired so far, or -1 where the accelerator cannot count. */
     long instructions();
 
@@ -59,7 +75,7 @@ public interface Vcpu extends AutoCloseable {
         KICKED,
         /** Triple fault (SDM 3A §7.15, interrupt 8): the machine decides, usually reset. */
         SHUTDOWN,
-        /** A debug event that the machine asked for. */
+        /** What {@link #setDebug} asked for: see {@link #debugStop}. */
         DEBUG,
         /** The accelerator cannot go on; {@link #exitDetail} says why. */
         FAULT

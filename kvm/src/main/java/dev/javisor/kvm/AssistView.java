@@ -1,6 +1,7 @@
 package dev.javisor.kvm;
 
 import dev.javisor.hypervisor.AssistedVcpu;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.VcpuRegisters;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -88,6 +89,9 @@ final class AssistView implements AssistedVcpu {
     /** Gives KVM what was changed. */
     void store() {
         VcpuRegisters r = registers;
+        if (r.changed != 0) {
+            vcpu.assisted();
+        }
         if ((r.changed & VcpuRegisters.SYSTEM) != 0) {
             storeSystem(r);
         }
@@ -228,6 +232,11 @@ final class AssistView implements AssistedVcpu {
     public void cpuid(int leaf, int subleaf, long[] into) {
         b.getXcrs();
         vm.cpuid().query(id, registers.cr4, state.xcr0(), registers.apicBase, leaf, subleaf, into);
+    }
+
+    @Override
+    public GuestDebug debug() {
+        return vcpu.debug().asked();
     }
 
     @Override

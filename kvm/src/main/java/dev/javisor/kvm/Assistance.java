@@ -31,25 +31,55 @@ final class Assistance implements AutoCloseable {
         this.view = view;
     }
 
-    /** Executes what KVM stopped at. */
+    /** Executes what KVM stopped at, and while nobody debugs what is behind it. */
     Outcome assist(VcpuBus machine) {
-        if (factory == null) {
+        InstructionAssistant helper = helper();
+        if (helper == null) {
             return Outcome.DECLINED;
         }
-        InstructionAssistant helper = assistant;
+        DoorbellBus withBells = withBells(machine);
+        int most = view.debug().isOn() ? 1 : MOST_INSTRUCTIONS;
+        view.load();
+        Outcome outcome = helper.assist(withBells, most);
+        view.store();
+        return outcome;
+    }
+
+    /** Executes one instruction whose flags a step by KVM would show to the guest. */
+    Outcome step(VcpuBus machine) {
+        InstructionAssistant helper = helper();
         if (helper == null) {
+            return Outcome.DECLINED;
+        }
+        DoorbellBus withBells = withBells(machine);
+        view.load();
+        Outcome outcome = helper.step(withBells);
+        view.store();
+        return outcome;
+    }
+
+    private @Nullable InstructionAssistant helper() {
+        InstructionAssistant helper = assistant;
+        if (helper == null && factory != null) {
             helper = factory.create(vm.config(), vm.memory(), view);
             assistant = helper;
         }
+        return helper;
+    }
+
+    private DoorbellBus withBells(VcpuBus machine) {
         DoorbellBus withBells = bus;
         if (withBells == null || withBells.inner() != machine) {
             withBells = new DoorbellBus(vm.doorbells(), machine);
             bus = withBells;
         }
-        view.load();
-        Outcome outcome = helper.assist(withBells, MOST_INSTRUCTIONS);
-        view.store();
-        return outcome;
+        return withBells;
+    }
+
+    /** The machine's data breakpoints that the last call met. */
+    int breakpoints() {
+        InstructionAssistant helper = assistant;
+        return helper == null ? 0 : helper.breakpoints();
     }
 
     /** About the last call. */

@@ -33,6 +33,7 @@ enum Capability {
     X86_USER_SPACE_MSR(188, false),
     X86_MSR_FILTER(189, false),
     DIRTY_LOG_RING(192, false),
+    SET_GUEST_DEBUG2(195, false),
     EXIT_ON_EMULATION_FAILURE(204, false),
     XSAVE2(208, false),
     DIRTY_LOG_RING_ACQ_REL(223, false);

@@ -10,14 +10,16 @@ final class ExitHandler {
     private final RunPage run;
     private final VcpuState state;
     private final Assistance assistance;
+    private final HostDebug debug;
 
     /** Whether KVM still has to finish the instruction whose access was served. */
     private boolean incomplete;
 
     private String detail = "";
 
-    ExitHandler(RunPage run, VcpuState state, Assistance assistance) {
+    ExitHandler(RunPage run, VcpuState state, Assistance assistance, HostDebug debug) {
         this.run = run;
+        this.debug = debug;
         this.assistance = assistance;
         this.state = state;
     }
@@ -57,12 +59,13 @@ final class ExitHandler {
                 return ExitReason.SHUTDOWN;
             }
             case KvmAbi.EXIT_DEBUG -> {
-                detail =
-                        "debug event at %#x, DR6 %#x"
-                                .formatted(
-                                        run.int64(RunLayout.DEBUG_PC),
-                                        run.int64(RunLayout.DEBUG_DR6));
-                return ExitReason.DEBUG;
+                long dr6 = run.int64(RunLayout.DEBUG_DR6);
+                if (debug.met(dr6)) {
+                    detail = "%s at %#x".formatted(debug.stop(), run.int64(RunLayout.DEBUG_PC));
+                    return ExitReason.DEBUG;
+                }
+                // While KVM watches for the machine, it hands over the guest's own as well.
+                state.raiseDebug(dr6);
             }
             case KvmAbi.EXIT_SYSTEM_EVENT -> {
                 int type = run.int32(RunLayout.SYSTEM_EVENT_TYPE);
@@ -87,7 +90,7 @@ final class ExitHandler {
         if (run.int32(RunLayout.SUBERROR) == KvmAbi.INTERNAL_ERROR_EMULATION) {
             switch (assistance.assist(bus)) {
                 case EXECUTED -> {
-                    return null;
+                    return debug.isOn() ? debugged() : null;
                 }
                 case SHUTDOWN -> {
                     detail = "triple fault";
@@ -98,6 +101,17 @@ final class ExitHandler {
         }
         detail = describe(KvmAbi.EXIT_INTERNAL_ERROR) + why;
         return ExitReason.FAULT;
+    }
+
+    /** The assistant has executed one instruction. */
+    private @Nullable ExitReason debugged() {
+        int hits = assistance.breakpoints();
+        if (hits == 0 && !debug.isStepping()) {
+            return null;
+        }
+        debug.stop(debug.isStepping(), hits);
+        detail = debug.stop().toString();
+        return ExitReason.DEBUG;
     }
 
     private void io(VcpuBus bus) {

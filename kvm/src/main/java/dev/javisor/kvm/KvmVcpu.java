@@ -1,6 +1,7 @@
 package dev.javisor.kvm;
 
 import dev.javisor.hypervisor.CpuState;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.linux.Errno;
@@ -63,6 +64,7 @@ final class KvmVcpu implements Vcpu {
 
     private final Exclusion exclusion;
     private final Assistance assistance;
+    private final HostDebug debug;
     private String detail = "";
 
     private KvmVcpu(KvmVirtualMachine vm, int id, KvmCalls calls, RunPage run, Cleanup cleanup) {
@@ -77,10 +79,12 @@ final class KvmVcpu implements Vcpu {
         this.state = new VcpuState(vm, calls, id);
         cleanup.add(state::close);
         this.external = new ExternalInterrupts(run, state);
+        this.debug = new HostDebug(calls, vm.device().value(Capability.SET_GUEST_DEBUG2));
+        cleanup.add(debug::close);
         this.assistance = new Assistance(vm, vm.assistants(), new AssistView(vm, this, state));
         cleanup.add(assistance::close);
         this.exclusion = vm.exclusion();
-        this.exits = new ExitHandler(run, state, assistance);
+        this.exits = new ExitHandler(run, state, assistance, debug);
     }
 
     /**
@@ -120,7 +124,7 @@ final class KvmVcpu implements Vcpu {
             runnerId = system.gettid();
         }
         try {
-            return loop(bus);
+            return debug.isOn() ? debugged(bus) : loop(bus);
         } catch (RuntimeException e) {
             detail = "vCPU %d: %s\n%s".formatted(id, e, state.dump());
             return ExitReason.FAULT;
@@ -129,6 +133,86 @@ final class KvmVcpu implements Vcpu {
                 runner = null;
             }
         }
+    }
+
+    /** One run while the machine wants to stop at something. */
+    private ExitReason debugged(VcpuBus bus) {
+        boolean resumes = debug.begin();
+        boolean single = debug.asked().singleStep();
+        int here = debug.asked().at(state.linearRip());
+        if (here != 0 && !resumes) {
+            debug.stop(false, here);
+            return stopped();
+        }
+        if (single || here != 0) {
+            // KVM would stop before an instruction with a breakpoint again and again.
+            ExitReason reason = step(bus);
+            if (reason != ExitReason.DEBUG) {
+                return reason;
+            }
+            if (single || debug.stop().breakpoints() != 0) {
+                return stopped();
+            }
+            debug.forget();
+        }
+        ExitReason reason = loop(bus);
+        return reason == ExitReason.DEBUG ? stopped() : reason;
+    }
+
+    /** A stop also tells what stands before the next instruction: a run begins behind that. */
+    private ExitReason stopped() {
+        int hits = debug.stop().breakpoints() | debug.asked().at(state.linearRip());
+        debug.stop(debug.stop().stepped(), hits);
+        detail = "%s at %#x".formatted(debug.stop(), state.linearRip());
+        return ExitReason.DEBUG;
+    }
+
+    /** Executes one instruction. */
+    private ExitReason step(VcpuBus bus) {
+        if (requests != 0 && serveRequests()) {
+            REQUESTS.getAndBitwiseAnd(this, ~REQUEST_KICK);
+            return ExitReason.KICKED;
+        }
+        CpuState.Activity activity = state.activity();
+        if (activity == CpuState.Activity.RUNNING) {
+            switch (assistance.step(bus)) {
+                case EXECUTED -> {
+                    debug.stop(true, assistance.breakpoints());
+                    return ExitReason.DEBUG;
+                }
+                case SHUTDOWN -> {
+                    detail = "triple fault\n" + state.dump();
+                    return ExitReason.SHUTDOWN;
+                }
+                case DECLINED -> {
+                    // What KVM executes itself; none of it changes the guest's own trap flag.
+                }
+            }
+        }
+        boolean trap = state.hasTrapFlag();
+        debug.beginStep(activity == CpuState.Activity.RUNNING);
+        ExitReason reason;
+        try {
+            reason = loop(bus);
+        } finally {
+            debug.endStep();
+        }
+        if (trap) {
+            state.setTrapFlag();
+            if (reason == ExitReason.DEBUG) {
+                state.raiseDebug(DebugLayout.DR6_SINGLE_STEP);
+            }
+        }
+        return reason;
+    }
+
+    HostDebug debug() {
+        return debug;
+    }
+
+    /** Somebody else has executed for this vCPU: what KVM said of its interrupt flag is old. */
+    void assisted() {
+        external.forget();
     }
 
     private ExitReason loop(VcpuBus bus) {
@@ -143,7 +227,8 @@ final class KvmVcpu implements Vcpu {
                 REQUESTS.getAndBitwiseAnd(this, ~REQUEST_KICK);
                 return ExitReason.KICKED;
             }
-            external.prepare(vm.externalInterrupt(), bus, exits.isIncomplete());
+            external.prepare(
+                    vm.externalInterrupt() && !debug.holdsInterrupts(), bus, exits.isIncomplete());
             int result = enter();
             if (result == 0) {
                 ExitReason reason = exits.handle(bus);
@@ -213,6 +298,10 @@ final class KvmVcpu implements Vcpu {
     }
 
     private ExitReason ended(ExitReason reason) {
+        if (reason == ExitReason.DEBUG) {
+            detail = exits.detail();
+            return reason;
+        }
         detail = exits.detail() + "\n" + state.dump();
         return reason;
     }
@@ -260,7 +349,18 @@ final class KvmVcpu implements Vcpu {
     @Override
     public void restore(CpuState from) {
         external.forget();
+        debug.forget();
         state.restore(from);
+    }
+
+    @Override
+    public void setDebug(GuestDebug asked) {
+        debug.ask(asked);
+    }
+
+    @Override
+    public GuestDebug.Stop debugStop() {
+        return debug.stop();
     }
 
     /** After the guest clock was set, while not running. */

@@ -13,6 +13,12 @@ final class VcpuState implements AutoCloseable {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final int LAPIC_TPR = 0x80;
+    private static final int DEBUG_EXCEPTION = 1;
+    private static final long RFLAGS_TF = 1 << 8;
+    private static final long EFER_LMA = 1 << 10;
+
+    /** Where L is in a segment's attributes. */
+    private static final int CS_LONG = 13;
 
     private final KvmVirtualMachine vm;
     private final int id;
@@ -215,6 +221,49 @@ final class VcpuState implements AutoCloseable {
         b.debug.set(LONG, DebugLayout.DR6, registers[6]);
         b.debug.set(LONG, DebugLayout.DR7, registers[7]);
         b.setDebug();
+    }
+
+    /** Raises #DB for the guest after adding to its DR6. */
+    void raiseDebug(long dr6) {
+        b.getDebug();
+        long bits =
+                dr6
+                        & (DebugLayout.DR6_BREAKPOINTS
+                                | DebugLayout.DR6_ACCESS_DETECTED
+                                | DebugLayout.DR6_SINGLE_STEP);
+        b.debug.set(LONG, DebugLayout.DR6, b.debug.get(LONG, DebugLayout.DR6) | bits);
+        b.setDebug();
+        b.getEvents();
+        events.setException(DEBUG_EXCEPTION, -1);
+        events.setFlags(0);
+        b.setEvents();
+    }
+
+    /** Linear address of the next instruction. */
+    long linearRip() {
+        b.getRegs();
+        b.getSregs();
+        long rip = b.regs.get(LONG, RegsLayout.RIP);
+        boolean longMode = (b.sregs.get(LONG, SregsLayout.EFER) & EFER_LMA) != 0;
+        boolean wide = (Segments.attributes(b.sregs, SregsLayout.CS) >> CS_LONG & 1) != 0;
+        return longMode && wide ? rip : Segments.base(b.sregs, SregsLayout.CS) + rip & 0xFFFFFFFFL;
+    }
+
+    /** RFLAGS.TF as the guest set it; only while KVM does not step. */
+    boolean hasTrapFlag() {
+        b.getRegs();
+        return (b.regs.get(LONG, RegsLayout.RFLAGS) & RFLAGS_TF) != 0;
+    }
+
+    void setTrapFlag() {
+        b.getRegs();
+        b.regs.set(LONG, RegsLayout.RFLAGS, b.regs.get(LONG, RegsLayout.RFLAGS) | RFLAGS_TF);
+        b.setRegs();
+    }
+
+    CpuState.Activity activity() {
+        b.getMpState();
+        return events.activity();
     }
 
     private void restoreLapic(CpuState s) {

@@ -34,6 +34,7 @@ class FakeKvm implements SystemCalls {
     final List<Long> requests = new ArrayList<>();
     final Map<Integer, Map<Integer, Long>> msrs = new HashMap<>();
     private final Map<Integer, Map<Long, byte[]>> structures = new HashMap<>();
+    private final Map<Long, byte[]> lastSet = new HashMap<>();
     private final LinkedBlockingQueue<long[]> ready = new LinkedBlockingQueue<>();
     private final Map<Integer, Long> watched = new TreeMap<>();
     private final Map<Integer, Long> counters = new HashMap<>();
@@ -170,7 +171,30 @@ class FakeKvm implements SystemCalls {
             byte[] bytes = of.getOrDefault(key, initial(request, size));
             MemorySegment.copy(bytes, 0, argument, ValueLayout.JAVA_BYTE, 0, size);
         } else {
-            of.put(key, argument.asSlice(0, size).toArray(ValueLayout.JAVA_BYTE));
+            byte[] bytes = argument.asSlice(0, size).toArray(ValueLayout.JAVA_BYTE);
+            of.put(key, bytes);
+            lastSet.put(request, bytes);
+        }
+    }
+
+    /** What was last written by a request that sets a structure, on any vCPU. */
+    synchronized MemorySegment lastSet(long request) {
+        return MemorySegment.ofArray(Objects.requireNonNull(lastSet.get(request)));
+    }
+
+    /** Changes what a request that gets a structure of the only vCPU will tell. */
+    synchronized void poke(long request, int offset, long value) {
+        int fd = vcpuPages.keySet().iterator().next();
+        int size = (int) (request >>> 16 & 0x3FFF);
+        byte[] bytes =
+                structures
+                        .computeIfAbsent(fd, unused -> new HashMap<>())
+                        .computeIfAbsent(request & 0xFF, unused -> initial(request, size));
+        MemorySegment s = MemorySegment.ofArray(bytes);
+        if (size == 4) {
+            s.set(ValueLayout.JAVA_INT_UNALIGNED, offset, (int) value);
+        } else {
+            s.set(ValueLayout.JAVA_LONG_UNALIGNED, offset, value);
         }
     }
 

@@ -30,7 +30,7 @@ class KvmConformanceIT {
         assumeKvm();
         Map<String, EmulatingHost.Deviation> deviations =
                 EmulatingHost.isHere() ? EmulatingHost.deviations() : Map.of();
-        return Conformance.cases().stream()
+        return Conformance.casesWithAssistant().stream()
                 .map(c -> DynamicTest.dynamicTest(c.name(), () -> check(c, deviations)));
     }
 

@@ -3,6 +3,7 @@ package dev.javisor.vmm;
 import dev.javisor.base.TimeSource;
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.CpuState;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.HypervisorException;
@@ -83,6 +84,7 @@ final class FakeHypervisor implements Hypervisor {
         volatile int restores;
         volatile long steps;
         volatile boolean closed;
+        volatile GuestDebug debug = GuestDebug.NONE;
 
         FakeVcpu(int id) {
             this.id = id;
@@ -129,6 +131,16 @@ final class FakeHypervisor implements Hypervisor {
             }
             state = newState;
             restores++;
+        }
+
+        @Override
+        public void setDebug(GuestDebug newDebug) {
+            debug = newDebug;
+        }
+
+        @Override
+        public GuestDebug.Stop debugStop() {
+            return GuestDebug.Stop.NONE;
         }
 
         @Override

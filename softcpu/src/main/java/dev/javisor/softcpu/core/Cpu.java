@@ -1,5 +1,6 @@
 package dev.javisor.softcpu.core;
 
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.fp.FpUnit;
@@ -193,6 +194,14 @@ public final class Cpu {
 
     /** DR6 bits of breakpoints that the running instruction met: a trap after it. */
     public int pendingDebug;
+
+    /** The machine's own breakpoints, beside those of {@link #dr}; DR7's form. */
+    public final long[] hostDr = new long[4];
+
+    public long hostDr7;
+
+    /** Bit n: the machine's data breakpoint n was met. */
+    public int hostHits;
 
     /** The instruction that translated code has handed to its family: what a fault is of. */
     public @Nullable Insn calledOut;
@@ -500,6 +509,16 @@ public final class Cpu {
     public boolean isCanonical(long linear) {
         int bits = (cr4 & CR4_LA57) != 0 ? 57 : 48;
         return linear << (64 - bits) >> (64 - bits) == linear;
+    }
+
+    /** The machine's breakpoints, from now on. */
+    public void setHostDebug(GuestDebug debug) {
+        for (int n = 0; n < debug.breakpoints().size(); n++) {
+            hostDr[n] = debug.breakpoints().get(n).address();
+        }
+        hostDr7 = debug.controlRegister();
+        hostHits = 0;
+        mmu.updateWatch();
     }
 
     /** All registers in a few lines, for faults and traces. */

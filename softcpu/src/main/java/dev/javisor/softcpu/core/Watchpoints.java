@@ -1,8 +1,9 @@
 package dev.javisor.softcpu.core;
 
 /**
- * Data breakpoints of DR0 to DR3 (SDM 3B §19.2.5). While any is enabled the {@link Mmu} keeps
- * watched pages out of its TLB and reports every access that takes the slow path.
+ * Data breakpoints (SDM 3B §19.2.5): the guest's, of DR0 to DR3, and the machine's. While any is
+ * enabled the {@link Mmu} keeps watched pages out of its TLB and reports every access that takes
+ * the slow path.
  */
 public final class Watchpoints {
     /** R/W field of DR7: breaks on writes only. The other kind of data breakpoint is 3. */
@@ -10,10 +11,10 @@ public final class Watchpoints {
 
     private Watchpoints() {}
 
-    /** Whether DR7 enables any. */
+    /** Whether any is enabled. */
     public static boolean armed(Cpu cpu) {
         for (int n = 0; n < 4; n++) {
-            if (isData(cpu.dr[7], n)) {
+            if (isData(cpu.dr[7], n) || isData(cpu.hostDr7, n)) {
                 return true;
             }
         }
@@ -42,23 +43,33 @@ public final class Watchpoints {
     /** Whether a breakpoint lies in the page of {@code linear}. */
     static boolean inPage(Cpu cpu, long linear) {
         for (int n = 0; n < 4; n++) {
-            if (isData(cpu.dr[7], n) && cpu.dr[n] >>> 12 == linear >>> 12) {
+            if (isData(cpu.dr[7], n) && cpu.dr[n] >>> 12 == linear >>> 12
+                    || isData(cpu.hostDr7, n) && cpu.hostDr[n] >>> 12 == linear >>> 12) {
                 return true;
             }
         }
         return false;
     }
 
-    /** Adds the breakpoints that an access meets to {@link Cpu#pendingDebug}. */
+    /**
+     * Adds the breakpoints that an access meets to {@link Cpu#pendingDebug} and {@link
+     * Cpu#hostHits}.
+     */
     public static void check(Cpu cpu, long linear, int sizeBytes, boolean write) {
-        long dr7 = cpu.dr[7];
+        cpu.pendingDebug |= met(cpu.dr, cpu.dr[7], linear, sizeBytes, write);
+        cpu.hostHits |= met(cpu.hostDr, cpu.hostDr7, linear, sizeBytes, write);
+    }
+
+    private static int met(long[] dr, long dr7, long linear, int sizeBytes, boolean write) {
+        int hits = 0;
         for (int n = 0; n < 4; n++) {
             if (isData(dr7, n)
                     && (write || type(dr7, n) != WRITE)
-                    && overlaps(cpu.dr[n], length(dr7, n), linear, sizeBytes)) {
-                cpu.pendingDebug |= 1 << n;
+                    && overlaps(dr[n], length(dr7, n), linear, sizeBytes)) {
+                hits |= 1 << n;
             }
         }
+        return hits;
     }
 
     /** Breakpoints cover an aligned range of their length. */

@@ -38,6 +38,15 @@ final class RunOn {
         };
     }
 
+    /** Whether the instruction stores anywhere but beside the stack pointer. */
+    static boolean mayStoreToTables(Cpu cpu, Insn in) {
+        return switch (in.op.family()) {
+            case STRING -> true;
+            case INTEGER -> storesElsewhere(cpu, in);
+            default -> false;
+        };
+    }
+
     private static boolean storesElsewhere(Cpu cpu, Insn in) {
         if (in.kind0 != Insn.MEM && in.kind1 != Insn.MEM) {
             return false;

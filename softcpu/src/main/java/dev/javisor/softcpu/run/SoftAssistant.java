@@ -2,6 +2,7 @@ package dev.javisor.softcpu.run;
 
 import dev.javisor.hypervisor.AssistedVcpu;
 import dev.javisor.hypervisor.CpuModel;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.InstructionAssistant;
 import dev.javisor.hypervisor.VcpuBus;
@@ -66,6 +67,10 @@ public final class SoftAssistant implements InstructionAssistant {
     /** How many instructions the next call may execute: doubled and halved by {@link #adapt}. */
     private int reach = 1;
 
+    /** Under {@link #step}. */
+    private boolean stepping;
+
+    private GuestDebug hostDebug = GuestDebug.NONE;
     private long lastNanos;
     private int executed;
 
@@ -94,6 +99,22 @@ public final class SoftAssistant implements InstructionAssistant {
 
     @Override
     public Outcome assist(VcpuBus bus, int mostInstructions) {
+        stepping = false;
+        return call(bus, adapt(mostInstructions));
+    }
+
+    @Override
+    public Outcome step(VcpuBus bus) {
+        stepping = true;
+        return call(bus, 1);
+    }
+
+    @Override
+    public int breakpoints() {
+        return cpu.hostHits;
+    }
+
+    private Outcome call(VcpuBus bus, int most) {
         AssistEvent event = new AssistEvent();
         event.begin();
         VcpuRegisters registers = vcpu.registers();
@@ -103,7 +124,7 @@ public final class SoftAssistant implements InstructionAssistant {
         first = null;
         firstOp = DELIVERY;
         useBus(bus);
-        Outcome outcome = execute(registers, adapt(mostInstructions));
+        Outcome outcome = execute(registers, most);
         lastNanos = System.nanoTime();
         if (outcome == Outcome.EXECUTED && firstOp >= 0) {
             // The only writer: no atomic sum is needed.
@@ -156,6 +177,12 @@ public final class SoftAssistant implements InstructionAssistant {
             declined = "CR4 %#x has bits that the software CPU does not know".formatted(cpu.cr4);
             return Outcome.DECLINED;
         }
+        GuestDebug asked = vcpu.debug();
+        if (!asked.equals(hostDebug)) {
+            hostDebug = asked;
+            cpu.setHostDebug(asked);
+        }
+        cpu.hostHits = 0;
         vcpu.readDebug(debug);
         System.arraycopy(debug, 0, cpu.dr, 0, 8);
         cpu.mmu.updateWatch();
@@ -181,7 +208,7 @@ public final class SoftAssistant implements InstructionAssistant {
                 return false;
             }
         }
-        while (executed < most && !hasUsedBus()) {
+        while (executed < most && !hasUsedBus() && cpu.hostHits == 0) {
             boolean shadow = cpu.interruptShadow;
             int before = executed;
             boolean alive = step();
@@ -218,7 +245,7 @@ public final class SoftAssistant implements InstructionAssistant {
             }
             // RF suppresses instruction breakpoints for one instruction (SDM 3B §18.3.1.1).
             cpu.flags.system &= ~Flags.RF;
-            perform(in, trap || armed);
+            perform(in, trap || armed || hostDebug.isOn());
         } catch (GuestFault fault) {
             cpu.rip = ip;
             executed++;
@@ -263,6 +290,9 @@ public final class SoftAssistant implements InstructionAssistant {
 
     /** Null if there is none. */
     private @Nullable String reasonToDecline(Insn in) {
+        if (stepping && cpu.cpl != 3 && RunOn.mayStoreToTables(cpu, in)) {
+            return "a store that the accelerator must see";
+        }
         return switch (in.op) {
             case HLT, MWAIT, VMCALL, VMMCALL -> cpu.cpl == 0 ? "the accelerator's to do" : null;
             case INVALID ->

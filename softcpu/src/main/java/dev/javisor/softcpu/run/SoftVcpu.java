@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.run;
 
 import dev.javisor.hypervisor.CpuState;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.softcpu.core.Cpu;
@@ -60,6 +61,8 @@ final class SoftVcpu implements Vcpu {
             ExitReason reason = loop.run(wrapped);
             if (reason == ExitReason.SHUTDOWN) {
                 detail = "triple fault\n" + cpu.dump();
+            } else if (reason == ExitReason.DEBUG) {
+                detail = "%s at %#x".formatted(loop.debug().stop(), cpu.rip);
             }
             return reason;
         } catch (RuntimeException e) {
@@ -105,7 +108,18 @@ final class SoftVcpu implements Vcpu {
 
     @Override
     public void restore(CpuState state) {
+        loop.debug().forget();
         StateCodec.load(cpu, platform, state);
+    }
+
+    @Override
+    public void setDebug(GuestDebug debug) {
+        loop.debug().ask(debug);
+    }
+
+    @Override
+    public GuestDebug.Stop debugStop() {
+        return loop.debug().stop();
     }
 
     @Override

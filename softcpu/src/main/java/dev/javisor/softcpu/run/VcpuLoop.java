@@ -42,6 +42,7 @@ final class VcpuLoop {
     private long pageFaults;
     private long interrupts;
     private final @Nullable Lockstep lockstep;
+    private final HostDebug debug;
 
     /** Blocks of one instruction, by address. */
     private final @Nullable Block[] singles = new Block[SINGLES];
@@ -51,6 +52,7 @@ final class VcpuLoop {
         this.platform = platform;
         this.apic = platform.apic();
         this.crew = crew;
+        this.debug = new HostDebug(cpu);
         this.builder = new BlockBuilder(cpu);
         this.cache = new BlockCache(cpu, builder);
         this.translator = tierTwo.translator(cpu, cache::known);
@@ -92,6 +94,10 @@ final class VcpuLoop {
         return lockstep;
     }
 
+    HostDebug debug() {
+        return debug;
+    }
+
     BlockCache cache() {
         return cache;
     }
@@ -100,6 +106,7 @@ final class VcpuLoop {
         cpu.bus = bus;
         crew.enter();
         try {
+            debug.begin();
             return loop();
         } finally {
             crew.leave();
@@ -138,8 +145,13 @@ final class VcpuLoop {
                     idle();
                     continue;
                 }
-                if (!Interrupts.deliverOwed(cpu) || !deliverPending()) {
+                boolean owed = cpu.owedVector >= 0;
+                boolean wasHalted = cpu.halted;
+                if (!Interrupts.deliverOwed(cpu) || !debug.holdsInterrupts() && !deliverPending()) {
                     return ExitReason.SHUTDOWN;
+                }
+                if (debug.isOn() && (owed || wasHalted && !cpu.halted) && debug.stopsAfter()) {
+                    return ExitReason.DEBUG;
                 }
                 if (cpu.halted) {
                     if (!apic.takeKick()) {
@@ -149,8 +161,14 @@ final class VcpuLoop {
                     cpu.halted = false;
                 }
                 if (mustStep()) {
+                    if (debug.isOn() && debug.stopsBefore(linear(cpu.rip))) {
+                        return ExitReason.DEBUG;
+                    }
                     if (!stepAlone()) {
                         return ExitReason.SHUTDOWN;
+                    }
+                    if (debug.isOn() && debug.stopsAfter()) {
+                        return ExitReason.DEBUG;
                     }
                     continue;
                 }
@@ -257,7 +275,7 @@ final class VcpuLoop {
         }
         // Without breakpoints to suppress, RF has nothing to do.
         cpu.flags.system &= ~Flags.RF;
-        return cpu.interruptShadow || (cpu.flags.system & Flags.TF) != 0;
+        return debug.isOn() || cpu.interruptShadow || (cpu.flags.system & Flags.TF) != 0;
     }
 
     /**

@@ -39,6 +39,7 @@ public final class Interrupts {
     public static boolean deliverFault(Cpu cpu, int vector, int errorCode) {
         // An instruction that faults has met no data breakpoints.
         cpu.pendingDebug = 0;
+        cpu.hostHits = 0;
         return deliver(cpu, vector, errorCode, Source.EXCEPTION);
     }
 

@@ -57,7 +57,15 @@ public final class Conformance {
         all.addAll(InterruptCases.CASES);
         all.addAll(MachineCases.CASES);
         all.addAll(CodeCases.CASES);
+        all.addAll(DebugCases.CASES);
         all.addAll(SmpCases.CASES);
+        return List.copyOf(all);
+    }
+
+    /** All cases, and what also needs an accelerator's assistant. */
+    public static List<Case> casesWithAssistant() {
+        List<Case> all = new ArrayList<>(cases());
+        all.addAll(DebugCases.ASSISTED);
         return List.copyOf(all);
     }
 

@@ -27,6 +27,9 @@ class AssistantTest {
                     "state-moves-to-another-vm",
                     // It halts.
                     "kick-ends-a-halt",
+                    // It delivers interrupts.
+                    "machine-steps-hold-interrupts",
+                    "machine-steps-over-a-halt",
                     // It refuses states.
                     "impossible-state-is-refused");
 
@@ -46,7 +49,7 @@ class AssistantTest {
 
     private static Stream<DynamicTest> suite(int burst) {
         HelplessHypervisor hypervisor = helpless(burst);
-        return Conformance.cases().stream()
+        return Conformance.casesWithAssistant().stream()
                 .filter(c -> c.vcpus() == 1 && !ACCELERATORS.contains(c.name()))
                 .filter(c -> !InterruptCases.CASES.contains(c))
                 .map(c -> DynamicTest.dynamicTest(c.name(), () -> c.run(hypervisor)));

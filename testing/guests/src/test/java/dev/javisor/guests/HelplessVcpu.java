@@ -6,6 +6,7 @@ import dev.javisor.hypervisor.CpuState.DescriptorTable;
 import dev.javisor.hypervisor.CpuState.Events;
 import dev.javisor.hypervisor.CpuState.Segment;
 import dev.javisor.hypervisor.CpuState.Segments;
+import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.InstructionAssistant;
 import dev.javisor.hypervisor.Vcpu;
@@ -31,6 +32,9 @@ final class HelplessVcpu implements Vcpu, AssistedVcpu {
     private long xcr0 = 1;
     private CpuState.Activity activity = CpuState.Activity.RUNNING;
     private long tscOffset;
+    private GuestDebug asked = GuestDebug.NONE;
+    private GuestDebug.Stop stop = GuestDebug.Stop.NONE;
+    private boolean stopped;
     private volatile boolean kicked;
 
     /** How often an assist said that translations are void. */
@@ -59,14 +63,28 @@ final class HelplessVcpu implements Vcpu, AssistedVcpu {
 
     @Override
     public ExitReason run(VcpuBus bus) {
+        boolean resumes = stopped;
+        stopped = false;
         while (!kicked) {
+            // At level 0 of 64-bit code: no segment base.
+            int before = resumes ? 0 : asked.at(registers.rip);
+            resumes = false;
+            if (before != 0) {
+                return stop(false, before);
+            }
             registers.changed = 0;
-            InstructionAssistant.Outcome outcome = assistant.assist(bus, burst);
+            InstructionAssistant.Outcome outcome = assistant.assist(bus, asked.isOn() ? 1 : burst);
             if ((registers.changed & VcpuRegisters.TRANSLATIONS) != 0) {
                 translationsDropped++;
             }
             switch (outcome) {
-                case EXECUTED -> {}
+                case EXECUTED -> {
+                    if (asked.singleStep() || assistant.breakpoints() != 0) {
+                        return stop(
+                                asked.singleStep(),
+                                assistant.breakpoints() | asked.at(registers.rip));
+                    }
+                }
                 case DECLINED -> {
                     return ExitReason.FAULT;
                 }
@@ -87,6 +105,27 @@ final class HelplessVcpu implements Vcpu, AssistedVcpu {
     @Override
     public void kick() {
         kicked = true;
+    }
+
+    private ExitReason stop(boolean stepped, int breakpoints) {
+        stop = new GuestDebug.Stop(stepped, breakpoints);
+        stopped = true;
+        return ExitReason.DEBUG;
+    }
+
+    @Override
+    public void setDebug(GuestDebug newDebug) {
+        asked = newDebug;
+    }
+
+    @Override
+    public GuestDebug.Stop debugStop() {
+        return stop;
+    }
+
+    @Override
+    public GuestDebug debug() {
+        return asked;
     }
 
     @Override
@@ -236,6 +275,7 @@ final class HelplessVcpu implements Vcpu, AssistedVcpu {
 
     @Override
     public void restore(CpuState s) {
+        stopped = false;
         VcpuRegisters r = registers;
         System.arraycopy(s.gpr(), 0, r.gpr, 0, 16);
         r.rip = s.rip();
