@@ -27,13 +27,15 @@ final class CaseGenerator {
 
     private final MemorySegment shared;
     private final InstructionGenerator generator;
+    private final HostReturns returns;
     private final long[] gpr = new long[16];
     private final SoftwareSide preview = new SoftwareSide();
     private int poolOffset;
     private SplittableRandom random = new SplittableRandom();
 
-    CaseGenerator(MemorySegment shared, Selection selection) {
+    CaseGenerator(MemorySegment shared, Selection selection, HostReturns returns) {
         this.shared = shared;
+        this.returns = returns;
         this.generator = new InstructionGenerator(selection);
     }
 
@@ -49,13 +51,13 @@ final class CaseGenerator {
     void write(int index, SplittableRandom source) {
         random = source;
         long at = OracleLayout.CASES + (long) index * OracleLayout.CASE_BYTES;
-        int mode = random.nextInt(4) == 0 ? 32 : 64;
+        int mode = random.nextInt(4) == 0 && returns.code32() ? 32 : 64;
         long ip = OracleLayout.CODE + 0x800 + random.nextInt(16);
         do {
             generator.next(random, mode, ip);
             settle(mode, ip);
             writeState(at, mode, ip);
-        } while (runsElsewhere(at, ip));
+        } while (!returns.to(mode, gpr[RSP]) || runsElsewhere(at, ip));
     }
 
     private void writeState(long at, int mode, long ip) {

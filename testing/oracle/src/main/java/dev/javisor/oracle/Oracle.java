@@ -3,6 +3,7 @@ package dev.javisor.oracle;
 import dev.javisor.softcpu.decode.Op;
 import java.io.IOException;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
@@ -16,6 +17,7 @@ final class Oracle {
     private final boolean strict;
     private final Map<Op, long[]> counts = new EnumMap<>(Op.class);
     private final boolean translated;
+    private List<String> notCompared = List.of();
     private long cases;
     private long faults;
     private long differences;
@@ -37,7 +39,9 @@ final class Oracle {
      */
     void run(long seed, long wanted, Consumer<String> tell) throws IOException {
         try (Silicon silicon = new Silicon()) {
-            CaseGenerator generator = new CaseGenerator(silicon.shared(), selection);
+            HostReturns returns = HostReturns.probe(silicon);
+            notCompared = returns.missing();
+            CaseGenerator generator = new CaseGenerator(silicon.shared(), selection, returns);
             Comparison comparison =
                     new Comparison(silicon.shared(), strict, selection.host().hasAvx(), translated);
             for (long batch = 0; cases < wanted; batch++) {
@@ -74,6 +78,11 @@ final class Oracle {
 
     long cases() {
         return cases;
+    }
+
+    /** States that the host cannot be given, see {@link HostReturns}. */
+    List<String> notCompared() {
+        return notCompared;
     }
 
     /** How many ended in a fault. */

@@ -71,6 +71,10 @@ public final class OracleMain {
         Oracle oracle = new Oracle(new Selection(families, only, host), strict, translated);
         long start = System.nanoTime();
         oracle.run(seed, cases, System.out::println);
+        if (!oracle.notCompared().isEmpty()) {
+            System.out.println(
+                    "not compared, the host cannot return to it: " + oracle.notCompared());
+        }
         double seconds = (System.nanoTime() - start) / 1e9;
         for (Map.Entry<Op, long[]> entry : oracle.counts().entrySet()) {
             long[] count = entry.getValue();
