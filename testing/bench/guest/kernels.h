@@ -13,6 +13,20 @@ extern const int kernel_count;
 void other_cpu_start(void (*work)(void));
 void other_cpu_wait(void);
 
+/* Whether a kernel is asked for: ONLY, if given, is a part of the names of those that are. */
+static inline int is_wanted(const char *name) {
+#ifdef ONLY
+    for (; *name; name++) {
+        const char *n = name, *o = ONLY;
+        while (*o && *n == *o) n++, o++;
+        if (!*o) return 1;
+    }
+    return 0;
+#else
+    return *name != 0;
+#endif
+}
+
 #ifdef BARE_METAL
 uint64_t syscalls(uint32_t rounds);
 uint64_t page_faults(uint32_t rounds);

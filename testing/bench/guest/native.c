@@ -18,6 +18,7 @@ void other_cpu_wait(void) { pthread_join(other, 0); }
 int main(void) {
     for (int i = 0; i < kernel_count * REPETITIONS; i++) {
         const struct kernel *k = &kernels[i / REPETITIONS];
+        if (!is_wanted(k->name)) continue;
         printf("begin %s %016lx\n", k->name, (unsigned long)ticks());
         fflush(stdout);
         uint64_t start = ticks();

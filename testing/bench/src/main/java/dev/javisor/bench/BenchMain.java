@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** {@code bench [NAME [RUNS]]}: lists the benchmarks, or runs one. */
+/** {@code bench [NAME [RUNS [ONLY]]]}: lists the benchmarks, or runs one. */
 public final class BenchMain {
     private static final List<Benchmark> ALL =
             List.of(
@@ -25,7 +25,11 @@ public final class BenchMain {
 
     private static int run(Path root, String[] args) throws InterruptedException {
         if (args.length == 0 || args[0].equals("--help")) {
-            System.out.println("usage: ./bench NAME [RUNS]   (RUNS: default " + DEFAULT_RUNS + ")");
+            System.out.println("usage: ./bench NAME [RUNS [ONLY]]");
+            System.out.println();
+            System.out.println(
+                    "  RUNS     repetitions of each side, " + DEFAULT_RUNS + " if not given");
+            System.out.println("  ONLY     cpu, userland: only rows with this in their names");
             System.out.println();
             for (Benchmark benchmark : ALL) {
                 System.out.printf("  %-8s %s%n", benchmark.name(), benchmark.description());
@@ -38,13 +42,15 @@ public final class BenchMain {
         } catch (NumberFormatException e) {
             runs = 0;
         }
-        if (runs < 1 || args.length > 2) {
+        if (runs < 1 || args.length > 3) {
             System.err.println("bench: RUNS is a number from 1; see ./bench --help");
             return USAGE;
         }
+        String only = args.length > 2 ? args[2] : "";
         for (Benchmark benchmark : ALL) {
             if (benchmark.name().equals(args[0])) {
-                return measure(benchmark, new Setting(root.toAbsolutePath().normalize(), runs));
+                return measure(
+                        benchmark, new Setting(root.toAbsolutePath().normalize(), runs, only));
             }
         }
         System.err.println("bench: no benchmark " + args[0] + "; ./bench lists them");

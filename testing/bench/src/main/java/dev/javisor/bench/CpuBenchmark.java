@@ -208,10 +208,20 @@ final class CpuBenchmark implements Benchmark {
         }
     }
 
+    private static void gcc(Setting setting, List<String> arguments)
+            throws IOException, InterruptedException {
+        List<String> all = new ArrayList<>(arguments);
+        if (!setting.only().isEmpty()) {
+            all.addFirst("-DONLY=\"" + setting.only() + "\"");
+        }
+        Compiler.gcc(all);
+    }
+
     private static Path buildGuest(Setting setting) throws IOException, InterruptedException {
         Path sources = setting.root().resolve("testing/bench/guest");
         Path guest = setting.output().resolve("cpu.elf");
-        Compiler.gcc(
+        gcc(
+                setting,
                 List.of(
                         "-O2",
                         "-DBARE_METAL",
@@ -239,7 +249,8 @@ final class CpuBenchmark implements Benchmark {
     private static Path buildNative(Setting setting) throws IOException, InterruptedException {
         Path sources = setting.root().resolve("testing/bench/guest");
         Path program = setting.output().resolve("cpu-native");
-        Compiler.gcc(
+        gcc(
+                setting,
                 List.of(
                         "-O2",
                         "-fno-tree-vectorize",
