@@ -11,6 +11,9 @@ import java.util.Locale;
 
 /** Allocates guest RAM: by mmap where there is one, else through the JVM. */
 final class GuestRam {
+    /** Behind RAM: lets the software CPU bound an offset by a mask. */
+    private static final long MARGIN_BYTES = GuestMemory.PAGE_BYTES;
+
     private GuestRam() {}
 
     /**
@@ -31,7 +34,7 @@ final class GuestRam {
 
     private static GuestMemory mapped(long sizeBytes) {
         try {
-            AnonymousMemory memory = AnonymousMemory.map(sizeBytes, true);
+            AnonymousMemory memory = AnonymousMemory.map(sizeBytes + MARGIN_BYTES, true);
             return new GuestMemory(
                     memory.segment(), PlatformLayout.ramRegions(sizeBytes), memory::close);
         } catch (LinuxException e) {
@@ -44,7 +47,8 @@ final class GuestRam {
     private static GuestMemory allocated(long sizeBytes) {
         Arena arena = Arena.ofShared();
         try {
-            MemorySegment segment = arena.allocate(sizeBytes, GuestMemory.PAGE_BYTES);
+            MemorySegment segment =
+                    arena.allocate(sizeBytes + MARGIN_BYTES, GuestMemory.PAGE_BYTES);
             return new GuestMemory(segment, PlatformLayout.ramRegions(sizeBytes), arena::close);
         } catch (OutOfMemoryError e) {
             arena.close();

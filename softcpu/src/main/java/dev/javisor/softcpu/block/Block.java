@@ -67,6 +67,9 @@ public final class Block {
      */
     public int heat;
 
+    /** It is in the region of another block that was made lately. On the translator's thread. */
+    public boolean covered;
+
     /** Translation of the code from here on. Published by a plain write of a safe object. */
     public @Nullable Region region;
 

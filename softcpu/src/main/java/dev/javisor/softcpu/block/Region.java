@@ -17,11 +17,29 @@ public abstract class Region {
     /** Left before an instruction that tier one must execute: a TLB miss, a rare form. */
     public static final int SIDE_EXIT = 1;
 
-    /** So many jumps that a request waits microseconds, and entering costs nothing beside them. */
-    private static final int MAX_BUDGET = 1024;
+    /** Jumps backwards between looks at requests: these wait microseconds. */
+    private static final int JUMPS = 1024;
 
-    /** Place of the flags' kind in what {@link #run} returns. */
-    protected static final int FLAGS_SHIFT = 8;
+    /** Place, in a budget, of how often it may be renewed. */
+    public static final int ROUNDS_SHIFT = 16;
+
+    /**
+     * How often, where the region does not begin: tier one goes on there, so it should be seldom;
+     * but code that was written meanwhile is noticed then.
+     */
+    public static final int INNER_ROUNDS = 64;
+
+    /** How often, where it begins. */
+    private static final int ROUNDS = 64;
+
+    /**
+     * Of the first runs: so few jumps that HotSpot's counter of calls reaches its limits (600
+     * calls) before that of loops does (40,000 jumps), which would only give code for entering in
+     * the middle of a loop, and double the JIT's work.
+     */
+    private static final int SHORT_JUMPS = 24;
+
+    private static final int SHORT_RUNS = 500_000;
 
     /** Runs after which a region that was cut short is worth the JIT's time for a large one. */
     private static final int LARGE_RUNS = 1_000_000;
@@ -43,6 +61,7 @@ public abstract class Region {
     private final int context;
     private final int vectorUse;
     private final boolean cut;
+    private final RegionExits exits;
 
     /** MMU code generation at which the pages' translations were last known to hold. */
     private int generation = -1;
@@ -64,12 +83,15 @@ public abstract class Region {
      * @param context the MMU's whose entries the code reads
      * @param vectorUse {@link #USES_SSE} and {@link #USES_AVX}: it may run only while they may
      * @param cut whether more would have belonged to it
+     * @param exits by the number that {@link #run} returns
      */
-    protected Region(RegionPages pages, int context, int vectorUse, boolean cut) {
+    protected Region(
+            RegionPages pages, int context, int vectorUse, boolean cut, RegionExits exits) {
         this.pages = pages;
         this.context = context;
         this.vectorUse = vectorUse;
         this.cut = cut;
+        this.exits = exits;
     }
 
     /** What it covers. */
@@ -152,10 +174,11 @@ public abstract class Region {
         return !pages.current(cpu.mmu.ram().codePages);
     }
 
-    /** Jumps backwards that the next run may make before it returns to the run loop. */
+    /** Jumps backwards that the next run may make, and how often it may have as many again. */
     public final int budget() {
-        long n = ++entries;
-        return n < 1000 ? 32 + (int) n : MAX_BUDGET;
+        return ++entries < SHORT_RUNS
+                ? SHORT_JUMPS | INNER_ROUNDS << ROUNDS_SHIFT
+                : JUMPS | INNER_ROUNDS + ROUNDS << ROUNDS_SHIFT;
     }
 
     /** True once, if it was cut short and runs often. */
@@ -164,21 +187,21 @@ public abstract class Region {
     }
 
     /**
-     * Runs from the root block; at most {@code budget} jumps backwards.
+     * Runs from the root block.
      *
+     * @param budget most jumps backwards, and above them how often it is renewed while nobody asks
+     *     for attention
      * @return {@link #NEXT} or {@link #SIDE_EXIT}
      * @throws dev.javisor.softcpu.core.GuestFault of {@link Cpu#calledOut}, all state exact
      */
     public final int enter(Cpu cpu, int budget) {
-        int left = run(cpu, budget);
-        PendingFlags.settle(cpu.flags, left >> FLAGS_SHIFT);
-        return left & (1 << FLAGS_SHIFT) - 1;
+        return exits.leave(cpu, run(cpu, budget));
     }
 
     /**
      * The translated code; for {@link #enter} alone.
      *
-     * @return why it was left, and the kind of {@link PendingFlags} above it
+     * @return number of the exit
      */
     public abstract int run(Cpu cpu, int budget);
 }

@@ -228,7 +228,7 @@ public final class Cpu {
      * {@link #request} and {@link #acknowledge}, atomically.
      */
     @SuppressWarnings("unused")
-    private volatile int requests;
+    public volatile int requests;
 
     private static final java.util.concurrent.atomic.AtomicIntegerFieldUpdater<Cpu> REQUESTS =
             java.util.concurrent.atomic.AtomicIntegerFieldUpdater.newUpdater(Cpu.class, "requests");

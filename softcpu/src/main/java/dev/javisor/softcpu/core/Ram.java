@@ -20,6 +20,18 @@ public final class Ram {
      */
     public final boolean borrowed;
 
+    /** See {@link #offsetMask}. */
+    public static final long NO_MASK = -1;
+
+    /** Bytes that the largest access at once may reach beyond an offset. */
+    private static final int WIDEST_BYTES = 32;
+
+    /**
+     * Keeps an offset in RAM as it is, and makes of any other one from which an access stays inside
+     * of the backing; {@link #NO_MASK} if RAM is not a power of two, or has no margin behind it.
+     */
+    public final long offsetMask;
+
     private final GuestMemory.WriteObserver observer = this::written;
 
     public Ram(GuestMemory memory) {
@@ -30,10 +42,20 @@ public final class Ram {
     private Ram(GuestMemory memory, boolean borrowed) {
         this.memory = memory;
         this.backing = memory.backing();
+        this.offsetMask = offsetMask(memory);
         long tracked = borrowed ? 0 : backing.byteSize();
         this.codePages = new CodePages(tracked);
         this.dirty = new DirtyPages(tracked);
         this.borrowed = borrowed;
+    }
+
+    private static long offsetMask(GuestMemory memory) {
+        long end = 0;
+        for (GuestMemory.Region region : memory.regions()) {
+            end = Math.max(end, region.backingOffset() + region.sizeBytes());
+        }
+        boolean powerOfTwo = Long.bitCount(end) == 1;
+        return powerOfTwo && end + WIDEST_BYTES <= memory.backing().byteSize() ? end - 1 : NO_MASK;
     }
 
     /** See {@link #borrowed}. */

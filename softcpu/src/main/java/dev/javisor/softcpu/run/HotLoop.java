@@ -36,6 +36,19 @@ final class HotLoop {
     /** Extra heat for loop heads and called functions: they make the best regions. */
     private static final int ENTRY_HEAT = 7;
 
+    /** Blocks and regions after which {@link #run} returns. */
+    private static final int BLOCKS = 256;
+
+    /**
+     * The same for the first runs: so few that HotSpot's counter of calls reaches its limits before
+     * that of loops does. Code for entering in the middle of the loop would take the JIT as long
+     * again, and serve once.
+     */
+    private static final int FIRST_BLOCKS = 8;
+
+    private static final int FIRST_RUNS = 100_000;
+    private int runs;
+
     private final Cpu cpu;
     private final Mmu mmu;
     private final BlockCache cache;
@@ -165,9 +178,16 @@ final class HotLoop {
         Block b = block;
         int pc = 0;
         boolean inRegion = false;
+        int left = runs < FIRST_RUNS ? FIRST_BLOCKS : BLOCKS;
+        runs = Math.min(runs + 1, FIRST_RUNS);
         m.execPage2 = b.page2;
         try {
             while (true) {
+                if (--left < 0) {
+                    c.rip = b.ip;
+                    from = null;
+                    return LOOKUP;
+                }
                 Region region = b.region;
                 if (region != null && mayEnter(b, region)) {
                     c.rip = b.ip;

@@ -29,8 +29,27 @@ final class CodeWriter {
         this.flags = flags;
     }
 
+    /** Whether tier one may be needed for the instruction: the others never leave before it. */
+    static boolean canLeave(Insn in) {
+        return switch (in.uop) {
+            case Uop.GENERIC,
+                    Uop.GENERIC_END,
+                    Uop.GENERIC_JUMP,
+                    Uop.PUSH_R,
+                    Uop.PUSH_I,
+                    Uop.POP_R,
+                    Uop.LEAVE,
+                    Uop.JMP_R,
+                    Uop.CALL_REL,
+                    Uop.CALL_R,
+                    Uop.RET ->
+                    true;
+            default -> in.uop >= Uop.LOAD64 && in.uop <= Uop.LOADW32;
+        };
+    }
+
     /**
-     * @param miss where to leave before the instruction
+     * @param miss where to leave before the instruction, if it {@link #canLeave}
      * @return false if there is no translation of the code
      */
     boolean write(Insn in, Label miss) {

@@ -2,6 +2,7 @@ package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
 import java.lang.constant.ConstantDescs;
@@ -14,20 +15,16 @@ import java.util.Map;
  */
 final class Exits {
     /**
-     * @param ip where to go on
+     * @param ip where to go on; nowhere if {@link Frame#RIP} has it
      * @param kind where the flags are
-     * @param code {@link Region#NEXT} or {@link Region#SIDE_EXIT}
+     * @param why {@link Region#NEXT} or {@link Region#SIDE_EXIT}
      * @param uncounted instructions of the block that have been counted, but not executed
      */
-    private record Site(long ip, FlagKind kind, int code, int uncounted) {}
-
-    /** Where RIP is known already. */
-    private record Tail(FlagKind kind, int code) {}
+    private record Site(long ip, boolean indirect, FlagKind kind, int why, int uncounted) {}
 
     private final Frame f;
     private final CodeBuilder code;
     private final Map<Site, Label> sites = new LinkedHashMap<>();
-    private final Map<Tail, Label> tails = new LinkedHashMap<>();
 
     Exits(Frame frame) {
         f = frame;
@@ -36,49 +33,53 @@ final class Exits {
 
     /** Label to jump to for leaving before an instruction that tier one must execute. */
     Label aside(long ip, FlagKind kind, int uncounted) {
-        return sites.computeIfAbsent(
-                new Site(ip, kind, Region.SIDE_EXIT, uncounted), s -> code.newLabel());
+        return label(new Site(ip, false, kind, Region.SIDE_EXIT, uncounted));
     }
 
     /** Label to jump to for going on elsewhere. */
     Label next(long ip, FlagKind kind, int uncounted) {
-        return sites.computeIfAbsent(
-                new Site(ip, kind, Region.NEXT, uncounted), s -> code.newLabel());
+        return label(new Site(ip, false, kind, Region.NEXT, uncounted));
     }
 
     /** As {@link #next}, with the address in {@link Frame#RIP}. */
     Label indirect(FlagKind kind) {
-        return tail(kind, Region.NEXT);
+        return label(new Site(0, true, kind, Region.NEXT, 0));
     }
 
-    private Label tail(FlagKind kind, int why) {
-        return tails.computeIfAbsent(new Tail(kind, why), t -> code.newLabel());
+    private Label label(Site site) {
+        return sites.computeIfAbsent(site, s -> code.newLabel());
     }
 
     /** Writes everything that labels were given out for; the last of the method. */
-    void write() {
-        sites.forEach((site, label) -> {
-            code.labelBinding(label);
-            if (site.uncounted != 0) {
-                code.iinc(Frame.COUNT, -site.uncounted);
-            }
-            code.loadConstant(site.ip).lstore(Frame.RIP);
-            code.goto_(tail(site.kind, site.code));
-        });
+    RegionExits write() {
+        RegionExits exits = new RegionExits(sites.size());
+        Label operands = code.newLabel();
+        Label stored = code.newLabel();
         Label common = code.newLabel();
-        tails.forEach((tail, label) -> {
-            code.labelBinding(label);
-            int pending = tail.kind.pending();
-            if (pending != PendingFlags.STORED) {
-                code.lload(Frame.A).lstore(Frame.RESULT).lload(Frame.B).lstore(Frame.AUX);
+        int number = 0;
+        for (Map.Entry<Site, Label> entry : sites.entrySet()) {
+            Site site = entry.getKey();
+            int pending = site.kind.pending();
+            code.labelBinding(entry.getValue());
+            if (site.indirect) {
+                code.aload(Frame.CPU_LOCAL).lload(Frame.RIP);
+                code.putfield(Frame.CPU, "rip", ConstantDescs.CD_long);
+                exits.addIndirect(pending);
+            } else {
+                exits.add(site.ip, site.why, pending, site.uncounted);
             }
-            code.loadConstant(tail.code | pending << 8).istore(Frame.CODE);
-            code.goto_(common);
-        });
+            code.loadConstant(number++);
+            code.goto_(pending == PendingFlags.STORED ? stored : operands);
+        }
+        code.labelBinding(operands);
+        code.istore(Frame.CODE);
+        code.lload(Frame.A).lstore(Frame.RESULT).lload(Frame.B).lstore(Frame.AUX);
+        code.goto_(common);
+        code.labelBinding(stored);
+        code.istore(Frame.CODE);
         code.labelBinding(common);
         f.spill();
-        code.aload(Frame.CPU_LOCAL).lload(Frame.RIP);
-        code.putfield(Frame.CPU, "rip", ConstantDescs.CD_long);
         code.iload(Frame.CODE).ireturn();
+        return exits;
     }
 }

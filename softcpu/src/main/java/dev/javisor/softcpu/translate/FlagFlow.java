@@ -36,6 +36,9 @@ final class FlagFlow {
     }
 
     private boolean flow(Block b, FlagKind entry) {
+        if (shape.codesOf(b) < b.code.length) {
+            return false;
+        }
         FlagKind out = entry;
         for (Insn insn : b.code) {
             out = after(insn, out);

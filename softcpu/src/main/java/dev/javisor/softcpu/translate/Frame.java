@@ -2,6 +2,7 @@ package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.Alu;
 import dev.javisor.softcpu.block.Lowering;
+import dev.javisor.softcpu.block.Region;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
 import dev.javisor.softcpu.decode.Insn;
@@ -78,6 +79,12 @@ final class Frame {
 
     static final int TARGET = 82;
     private static final int VECTORS = 90;
+
+    /** How often the budget may still be renewed. */
+    static final int ROUNDS = VECTORS + 2 * 64;
+
+    /** What it is then. */
+    static final int JUMPS = ROUNDS + 1;
 
     final CodeBuilder code;
 
@@ -228,6 +235,9 @@ final class Frame {
 
     /** Loads all registers and flags from the CPU: the method's first instructions. */
     void enter() {
+        code.iload(BUDGET).bipush(Region.ROUNDS_SHIFT).iushr().istore(ROUNDS);
+        code.iload(BUDGET).loadConstant((1 << Region.ROUNDS_SHIFT) - 1).iand().istore(JUMPS);
+        code.iload(JUMPS).istore(BUDGET);
         for (int r = 0; r < 16; r++) {
             reload(r);
         }

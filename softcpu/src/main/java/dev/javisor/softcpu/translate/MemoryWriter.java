@@ -1,5 +1,6 @@
 package dev.javisor.softcpu.translate;
 
+import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.core.Seg;
 import dev.javisor.softcpu.decode.Insn;
 import java.lang.classfile.CodeBuilder;
@@ -21,8 +22,7 @@ final class MemoryWriter {
     private final CodeBuilder code;
     private final PageSlots slots;
 
-    /** Size of guest RAM's backing. */
-    private final long memoryBytes;
+    private final Ram ram;
 
     /** Instruction whose address and slot are still in the locals, checked for writing. */
     private long checkedIp = -1;
@@ -30,10 +30,10 @@ final class MemoryWriter {
     /** Group of accesses that the present one is of: see {@link PageSlots}. */
     private int key;
 
-    MemoryWriter(Frame frame, PageSlots slots, long memoryBytes) {
+    MemoryWriter(Frame frame, PageSlots slots, Ram ram) {
         f = frame;
         this.slots = slots;
-        this.memoryBytes = memoryBytes;
+        this.ram = ram;
         code = frame.code;
     }
 
@@ -164,8 +164,8 @@ final class MemoryWriter {
 
     /**
      * Leaves if the access is not to one page whose entry permits it; else computes its offset in
-     * the backing. The bounds are what the segment will check again: there the JIT finds them
-     * checked, and so no exception that a loop would have to keep its registers for.
+     * the backing. The mask, or else the bounds, are such that the JIT finds checked what the
+     * segment will check, and so no exception that a loop would have to keep its registers for.
      */
     private void check(int sizeBytes, boolean write, Label miss) {
         checkedIp = -1;
@@ -189,8 +189,17 @@ final class MemoryWriter {
             code.lload(Frame.PAGE).lstore(page(slot));
             code.lload(addend(slot));
         }
-        code.lload(Frame.ADDRESS).ladd().lstore(Frame.OFFSET);
-        long end = memoryBytes - Math.min(sizeBytes, 8) + 1;
+        code.lload(Frame.ADDRESS).ladd();
+        if (ram.offsetMask != Ram.NO_MASK) {
+            code.loadConstant(ram.offsetMask).land().lstore(Frame.OFFSET);
+        } else {
+            code.lstore(Frame.OFFSET);
+            checkBounds(sizeBytes, miss);
+        }
+    }
+
+    private void checkBounds(int sizeBytes, Label miss) {
+        long end = ram.backing.byteSize() - Math.min(sizeBytes, 8) + 1;
         for (int at = 0; at < sizeBytes; at += 8) {
             pushOffset(at);
             code.lconst_0().lcmp().iflt(miss);

@@ -1,6 +1,7 @@
 package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.core.Cpu;
 
@@ -22,23 +23,23 @@ final class Placeholders {
 
     private static final class First extends Region {
         First() {
-            super(NONE, -1, 0, false);
+            super(NONE, -1, 0, false, new RegionExits(0));
         }
 
         @Override
         public int run(Cpu cpu, int budget) {
-            return SIDE_EXIT;
+            return 0;
         }
     }
 
     private static final class Second extends Region {
         Second() {
-            super(NONE, -1, 0, false);
+            super(NONE, -1, 0, false, new RegionExits(0));
         }
 
         @Override
         public int run(Cpu cpu, int budget) {
-            return NEXT;
+            return 1;
         }
     }
 }

@@ -26,9 +26,17 @@ final class RegionShape {
 
     private static final int MAX_RETURN_SITES = 3;
 
+    /**
+     * Most dispatch codes.
+     *
+     * @param codes of all blocks, but the root may have more
+     * @param rootCodes of the root
+     */
+    record Limits(int codes, int rootCodes) {}
+
     private final Translator.BlockFinder finder;
     private final int heatLimit;
-    private final int maxCodes;
+    private final Limits limits;
     private final Map<Long, Integer> indexByIp = new HashMap<>();
     private final Map<Long, Block> pageBlocks = new LinkedHashMap<>();
     final List<Block> blocks = new ArrayList<>();
@@ -40,12 +48,13 @@ final class RegionShape {
     private final Map<Block, List<Block>> links = new IdentityHashMap<>();
 
     private int codes;
+    private int rootCodes;
     private boolean cut;
 
-    RegionShape(Block root, Translator.BlockFinder finder, int heatLimit, int maxCodes) {
+    RegionShape(Block root, Translator.BlockFinder finder, int heatLimit, Limits limits) {
         this.heatLimit = heatLimit;
         this.finder = finder;
-        this.maxCodes = maxCodes;
+        this.limits = limits;
         grow(root);
     }
 
@@ -90,8 +99,9 @@ final class RegionShape {
                 || heat(b) < heat(root) / COLD) {
             return false;
         }
-        // However long the root is: straight code of cryptography fills whole blocks.
-        if (!blocks.isEmpty() && codes + b.code.length > maxCodes) {
+        if (blocks.isEmpty()) {
+            rootCodes = firstCodes(b);
+        } else if (codes + b.code.length > limits.codes || rootCodes < root.code.length) {
             cut = true;
             return false;
         }
@@ -105,14 +115,48 @@ final class RegionShape {
         } else if (known.page != b.page || known.version != b.version) {
             return false;
         }
-        codes += b.code.length;
+        codes += blocks.isEmpty() ? rootCodes : b.code.length;
         indexByIp.put(b.ip, blocks.size());
         blocks.add(b);
         return true;
     }
 
+    /**
+     * How much of the root is in the region: less than all if it is longer than a region may be, as
+     * the straight code of cryptography is. What follows is a block of its own then, with its own
+     * region. The cut is before an instruction that may leave, where all flags are exact.
+     */
+    private int firstCodes(Block b) {
+        if (b.code.length <= limits.rootCodes) {
+            return b.code.length;
+        }
+        for (int n = limits.rootCodes; n > 0; n--) {
+            if (CodeWriter.canLeave(b.code[n]) && b.code[n].ip != b.code[n - 1].ip) {
+                return n;
+            }
+        }
+        return b.code.length;
+    }
+
+    /** Dispatch codes of a block that are in the region, from its first on. */
+    int codesOf(Block b) {
+        return b == blocks.getFirst() ? rootCodes : b.code.length;
+    }
+
+    /** Marks the blocks but the root as being in a region. */
+    void cover() {
+        for (Block b : blocks.subList(1, blocks.size())) {
+            if (b.region == null) {
+                b.covered = true;
+            }
+        }
+    }
+
     private List<Block> successors(Block b) {
         List<Block> list = new ArrayList<>(3);
+        if (codesOf(b) < b.code.length) {
+            return list;
+        }
         Insn last = b.code[b.code.length - 1];
         if (last.uop == Uop.GENERIC_END || last.uop == Uop.GENERIC_JUMP) {
             // Tier one executes it, and goes on from there.

@@ -3,8 +3,10 @@ package dev.javisor.softcpu.translate;
 import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.block.Uop;
+import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.decode.Insn;
 import dev.javisor.softcpu.decode.Op;
 import java.lang.classfile.ClassFile;
@@ -16,8 +18,10 @@ import java.lang.constant.ClassDesc;
 import java.lang.constant.ConstantDescs;
 import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class RegionWriter {
     private static final ClassDesc REGION = Region.class.describeConstable().orElseThrow();
     private static final ClassDesc PAGES = RegionPages.class.describeConstable().orElseThrow();
+    private static final ClassDesc EXITS = RegionExits.class.describeConstable().orElseThrow();
     private static final ClassDesc CONSTANTS =
             RegionRuntime.Constants.class.describeConstable().orElseThrow();
     private static final MethodTypeDesc CONSTRUCTOR =
@@ -33,7 +38,8 @@ final class RegionWriter {
                     PAGES,
                     ConstantDescs.CD_int,
                     ConstantDescs.CD_int,
-                    ConstantDescs.CD_boolean);
+                    ConstantDescs.CD_boolean,
+                    EXITS);
     private static final MethodTypeDesc RUN =
             MethodTypeDesc.of(ConstantDescs.CD_int, Frame.CPU, ConstantDescs.CD_int);
     private static final MethodTypeDesc CALL_OUT =
@@ -49,8 +55,7 @@ final class RegionWriter {
 
     private final RegionShape shape;
 
-    /** Size of guest RAM's backing. */
-    private final long memoryBytes;
+    private final Ram ram;
 
     /** Null for a block that nothing in the region leads to. */
     private final @Nullable FlagKind[] kindAtEntry;
@@ -88,6 +93,11 @@ final class RegionWriter {
     }
 
     private final List<CallOut> callOuts = new ArrayList<>();
+
+    /** Where a jump backwards to a block finds that its budget is spent: behind the code. */
+    private record Poll(int to, long ip, FlagKind kind) {}
+
+    private final Map<Poll, Label> polls = new LinkedHashMap<>();
     private ClassDesc self = REGION;
     private Label[] starts = {};
     private Frame f;
@@ -99,11 +109,12 @@ final class RegionWriter {
     private VectorWriter vectors;
     private AtomicWriter atomics;
     private Exits exits;
+    private RegionExits exitTable;
 
     @SuppressWarnings("NullAway.Init") // the writers are made with the method's builder
-    RegionWriter(RegionShape shape, long memoryBytes) {
+    RegionWriter(RegionShape shape, Ram ram) {
         this.shape = shape;
-        this.memoryBytes = memoryBytes;
+        this.ram = ram;
         this.kindAtEntry = new FlagFlow(shape).kinds();
         for (Block b : shape.blocks) {
             for (Insn in : b.code) {
@@ -125,6 +136,11 @@ final class RegionWriter {
     /** Instructions that families execute, in the order of the class's constant. */
     Insn[] calledOut() {
         return calledOut.toArray(Insn[]::new);
+    }
+
+    /** What leaving the code means, once it is written. */
+    RegionExits exits() {
+        return exitTable;
     }
 
     /** Which vector instructions the code does without asking whether it may. */
@@ -184,6 +200,7 @@ final class RegionWriter {
                 .iload(2)
                 .iload(3)
                 .iload(4)
+                .aload(5)
                 .invokespecial(REGION, ConstantDescs.INIT_NAME, CONSTRUCTOR);
         b.return_();
     }
@@ -191,11 +208,12 @@ final class RegionWriter {
     private void writeRun(CodeBuilder b) {
         calledOut.clear();
         callOuts.clear();
+        polls.clear();
         codesBefore = 0;
         code = b;
         f = new Frame(b, self, vectorWords, vectorUse != 0);
         flags = new FlagWriter(f);
-        memory = new MemoryWriter(f, new PageSlots(shape), memoryBytes);
+        memory = new MemoryWriter(f, new PageSlots(shape), ram);
         codes = new CodeWriter(f, memory, flags);
         integers = new IntegerWriter(f, memory, flags);
         vectors = new VectorWriter(f, memory, flags);
@@ -222,7 +240,11 @@ final class RegionWriter {
             writeCallOut(callOut);
         }
         startLine(RegionListing.EXITS);
-        exits.write();
+        polls.forEach((poll, label) -> {
+            code.labelBinding(label);
+            writePoll(poll);
+        });
+        exitTable = exits.write();
     }
 
     private void startLine(int number) {
@@ -237,20 +259,29 @@ final class RegionWriter {
         code.labelBinding(starts[index]);
         code.iinc(Frame.COUNT, b.instructions);
         Insn[] insns = b.code;
-        for (int i = 0; i < insns.length; i++) {
+        int count = shape.codesOf(b);
+        for (int i = 0; i < count; i++) {
             Insn in = insns[i];
             int uncounted = b.instructions - in.ordinal;
             startLine(codesBefore + i + 1);
-            Label miss = exits.aside(in.ip, flags.kind, uncounted);
+            Label miss =
+                    CodeWriter.canLeave(in)
+                            ? exits.aside(in.ip, flags.kind, uncounted)
+                            : code.newLabel();
             if (i == insns.length - 1 && writeEnd(index, in, miss)) {
                 return;
             }
             if (in.uop == Uop.GENERIC) {
                 generic(b, in, uncounted, miss);
             } else if (!codes.write(in, miss)) {
-                code.goto_(miss);
+                code.goto_(exits.aside(in.ip, flags.kind, uncounted));
                 return;
             }
+        }
+        if (count < insns.length) {
+            Insn next = insns[count];
+            code.goto_(exits.next(next.ip, flags.kind, b.instructions - next.ordinal));
+            return;
         }
         edge(index, insns[insns.length - 1].nextIp);
     }
@@ -391,11 +422,31 @@ final class RegionWriter {
                     "flags are %s, not %s".formatted(flags.kind, kindAtEntry[to]));
         }
         if (to <= from) {
-            Label leave = exits.next(ip, flags.kind, 0);
+            Poll poll = new Poll(to, ip, flags.kind);
             code.iinc(Frame.BUDGET, -1);
-            code.iload(Frame.BUDGET).branch(Opcode.IFLE, leave);
+            code.iload(Frame.BUDGET);
+            code.branch(Opcode.IFLE, polls.computeIfAbsent(poll, p -> code.newLabel()));
         }
         code.goto_(starts[to]);
+    }
+
+    /**
+     * Goes on if nobody asks for attention, and the region need not end for another reason. Where
+     * the root begins it ends sooner, for it can be entered again there.
+     */
+    private void writePoll(Poll poll) {
+        Label leave = exits.next(poll.ip, poll.kind, 0);
+        code.aload(Frame.CPU_LOCAL).getfield(Frame.CPU, "requests", ConstantDescs.CD_int);
+        code.ifne(leave);
+        code.iinc(Frame.ROUNDS, -1);
+        code.iload(Frame.ROUNDS);
+        if (poll.to == 0) {
+            code.loadConstant(Region.INNER_ROUNDS).if_icmple(leave);
+        } else {
+            code.ifle(leave);
+        }
+        code.iload(Frame.JUMPS).istore(Frame.BUDGET);
+        code.goto_(starts[poll.to]);
     }
 
     private void generic(Block b, Insn in, int uncounted, Label miss) {

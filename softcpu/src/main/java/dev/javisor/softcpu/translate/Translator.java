@@ -2,6 +2,7 @@ package dev.javisor.softcpu.translate;
 
 import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.core.Cpu;
 import java.lang.classfile.Attributes;
@@ -22,11 +23,17 @@ public final class Translator {
     /** HotSpot never compiles methods of more bytes. */
     private static final int MAX_METHOD_BYTES = 8000;
 
+    /** Of the next attempt, after one that was larger. */
+    private static final int AIMED_METHOD_BYTES = 7000;
+
+    /** A shorter region would not pay for entering it. */
+    private static final int LEAST_CODES = 4;
+
     /**
-     * Dispatch codes of a region. Measured on booting Linux: the JIT's time grows faster than the
-     * size, and 240 gained nothing over 50.
+     * Dispatch codes of a region: enough for most functions, as several regions that overlap cost
+     * the JIT more than one that has all.
      */
-    private static final int CODES = 50;
+    private static final int CODES = 120;
 
     /** For what runs so often that better code pays. */
     private static final int MANY_CODES = 240;
@@ -34,12 +41,19 @@ public final class Translator {
     /** Requests beyond this are dropped: their blocks will ask again if they stay hot. */
     private static final int MOST_PENDING = 2_000;
 
+    /** Heat limit from which on time counts more than that every block has a region. */
+    private static final int LEAST_SPARING_LIMIT = 1000;
+
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
 
     private final Cpu cpu;
     private final BlockFinder finder;
     private final int heatLimit;
     private final Executor executor;
+
+    /** Whether what is in a region of another root must become hot again before it has its own. */
+    private final boolean spares;
+
     private final AtomicLong regions = new AtomicLong();
     private final AtomicLong nanos = new AtomicLong();
 
@@ -83,6 +97,7 @@ public final class Translator {
         this.ledger = new RegionLedger(cpu.mmu.ram().codePages);
         Placeholders.load();
         this.heatLimit = heatLimit;
+        this.spares = heatLimit >= LEAST_SPARING_LIMIT;
         this.cpu = cpu;
         this.finder = finder;
         this.executor = executor;
@@ -103,7 +118,11 @@ public final class Translator {
         int context = cpu.mmu.context();
         executor.execute(() -> {
             pending.decrementAndGet();
-            if (root.region == null) {
+            if (spares && root.covered) {
+                // Asked for while the region that has it was being made: that may do.
+                root.covered = false;
+                root.heat = heatLimit / 2;
+            } else if (root.region == null) {
                 place(translate(root, context, CODES), root);
             }
         });
@@ -163,12 +182,14 @@ public final class Translator {
         event.large = maxCodes > CODES;
         Region region = null;
         try {
-            for (int codes = maxCodes; codes > 5; codes /= 2) {
-                RegionShape shape = new RegionShape(root, finder, heatLimit, codes);
+            RegionShape.Limits limits = new RegionShape.Limits(maxCodes, Integer.MAX_VALUE);
+            int last = Integer.MAX_VALUE;
+            while (true) {
+                RegionShape shape = new RegionShape(root, finder, heatLimit, limits);
                 if (shape.blocks.isEmpty()) {
                     return null;
                 }
-                RegionWriter writer = new RegionWriter(shape, cpu.mmu.backing().byteSize());
+                RegionWriter writer = new RegionWriter(shape, cpu.mmu.ram());
                 if (listings) {
                     writer.withLines();
                 }
@@ -179,14 +200,22 @@ public final class Translator {
                 if (event.methodBytes < MAX_METHOD_BYTES) {
                     regions.incrementAndGet();
                     classBytes = bytes.length;
-                    region = define(bytes, writer, shape, context);
+                    region = define(bytes, writer, shape, context, maxCodes == CODES);
+                    if (spares) {
+                        shape.cover();
+                    }
                     if (listings) {
                         region.setListing(() -> RegionListing.of(bytes, shape.blocks));
                     }
                     return region;
                 }
+                int fit = (int) ((long) shape.codes() * AIMED_METHOD_BYTES / event.methodBytes);
+                if (fit < LEAST_CODES || shape.codes() >= last) {
+                    return null;
+                }
+                last = shape.codes();
+                limits = new RegionShape.Limits(fit, fit);
             }
-            return null;
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException("a region's class is not accepted", e);
         } finally {
@@ -196,7 +225,8 @@ public final class Translator {
         }
     }
 
-    private Region define(byte[] bytes, RegionWriter writer, RegionShape shape, int context)
+    private Region define(
+            byte[] bytes, RegionWriter writer, RegionShape shape, int context, boolean mayGrow)
             throws ReflectiveOperationException {
         synchronized (RegionRuntime.class) {
             RegionRuntime.hand(
@@ -210,9 +240,17 @@ public final class Translator {
                 return (Region)
                         made.lookupClass()
                                 .getDeclaredConstructor(
-                                        RegionPages.class, int.class, int.class, boolean.class)
+                                        RegionPages.class,
+                                        int.class,
+                                        int.class,
+                                        boolean.class,
+                                        RegionExits.class)
                                 .newInstance(
-                                        shape.pages(), context, writer.vectorUse(), shape.isCut());
+                                        shape.pages(),
+                                        context,
+                                        writer.vectorUse(),
+                                        mayGrow && shape.isCut(),
+                                        writer.exits());
             } finally {
                 RegionRuntime.hand(null);
             }

@@ -3,8 +3,10 @@ package dev.javisor.softcpu.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.block.RandomInstructions;
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.GuestFault;
@@ -64,7 +66,10 @@ class LockstepTest {
     }
 
     private static Region region(ToIntFunction<Cpu> body) {
-        return new Region(new RegionPages(new long[0], new int[0], new int[0]), 0, 0, false) {
+        RegionExits exits = new RegionExits(1);
+        exits.addIndirect(PendingFlags.STORED);
+        RegionPages pages = new RegionPages(new long[0], new int[0], new int[0]);
+        return new Region(pages, 0, 0, false, exits) {
             @Override
             public int run(Cpu c, int budget) {
                 return body.applyAsInt(c);
@@ -134,7 +139,7 @@ class LockstepTest {
         isFound(
                 c -> {
                     c.vec[5] ^= 1;
-                    return Region.SIDE_EXIT;
+                    return Region.NEXT;
                 },
                 "vector register 1, quarter 1");
     }

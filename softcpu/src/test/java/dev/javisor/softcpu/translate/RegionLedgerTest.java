@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.javisor.softcpu.block.Block;
 import dev.javisor.softcpu.block.RandomInstructions;
 import dev.javisor.softcpu.block.Region;
+import dev.javisor.softcpu.block.RegionExits;
 import dev.javisor.softcpu.block.RegionPages;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
@@ -24,12 +25,17 @@ class RegionLedgerTest {
 
     private static final class Plain extends Region {
         Plain(int page) {
-            super(new RegionPages(new long[] {0}, new int[] {page}, new int[] {0}), 0, 0, false);
+            super(
+                    new RegionPages(new long[] {0}, new int[] {page}, new int[] {0}),
+                    0,
+                    0,
+                    false,
+                    new RegionExits(0));
         }
 
         @Override
         public int run(Cpu cpu, int budget) {
-            return NEXT;
+            return 0;
         }
     }
 

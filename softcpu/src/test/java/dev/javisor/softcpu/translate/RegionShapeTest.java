@@ -23,9 +23,24 @@ class RegionShapeTest {
     void rootLongerThanTheLimit_isARegion() {
         Block root = block(0x1000, 90);
         root.fallThrough = block(0x1000 + 90, 5);
-        RegionShape shape = new RegionShape(root, (linear, key) -> null, 100, 50);
+        RegionShape shape =
+                new RegionShape(root, (linear, key) -> null, 100, new RegionShape.Limits(50, 64));
         assertThat(shape.blocks).containsExactly(root);
         assertThat(shape.isCut()).isTrue();
+    }
+
+    @Test
+    void rootLongerThanARegionMayBe_isCutWhereItMayLeave() {
+        Block root = block(0x1000, 64);
+        root.code[20].uop = Uop.LOAD64;
+        root.code[31].uop = Uop.LOAD64;
+        root.fallThrough = block(0x1000 + 64, 5);
+        RegionShape shape =
+                new RegionShape(root, (linear, key) -> null, 100, new RegionShape.Limits(30, 30));
+        assertThat(shape.blocks).containsExactly(root);
+        assertThat(shape.codes()).isEqualTo(20);
+        assertThat(shape.codesOf(root)).isEqualTo(20);
+        assertThat(shape.isCut()).as("a larger region would be possible").isFalse();
     }
 
     @Test
@@ -35,7 +50,8 @@ class RegionShapeTest {
         Block third = block(0x1000 + 50, 1);
         root.fallThrough = second;
         second.fallThrough = third;
-        RegionShape shape = new RegionShape(root, (linear, key) -> null, 100, 50);
+        RegionShape shape =
+                new RegionShape(root, (linear, key) -> null, 100, new RegionShape.Limits(50, 64));
         assertThat(shape.blocks).containsExactly(root, second);
         assertThat(shape.isCut()).isTrue();
     }

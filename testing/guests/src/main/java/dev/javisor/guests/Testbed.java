@@ -139,7 +139,7 @@ public final class Testbed implements AutoCloseable {
         this.hypervisor = hypervisor;
         memory =
                 new GuestMemory(
-                        arena.allocate(RAM_BYTES, 4096),
+                        arena.allocate(RAM_BYTES + 4096, 4096),
                         List.of(new Region(0, 0, RAM_BYTES)),
                         () -> {});
         VirtualMachineConfig config = new VirtualMachineConfig("conformance", vcpus, model, tscHz);

@@ -63,7 +63,7 @@ final class SoftwareSide {
     private final byte[] area = new byte[FpuArea.SIZE_BYTES];
 
     SoftwareSide() {
-        memory = Arena.ofAuto().allocate(RAM_BYTES, 4096);
+        memory = Arena.ofAuto().allocate(RAM_BYTES + 4096, 4096);
         GuestMemory ram =
                 new GuestMemory(memory, List.of(new GuestMemory.Region(0, 0, RAM_BYTES)), () -> {});
         cpu = new Cpu(0, new Ram(ram));
