@@ -8,8 +8,16 @@ public interface BlockBackend extends AutoCloseable {
     /** Names the disk to the guest: printable ASCII, at most 20 characters. */
     String id();
 
-    /** A multiple of {@link #blockSizeBytes}; fixed. */
+    /** A multiple of {@link #blockSizeBytes}; changes only by {@link #grow}. */
     long sizeBytes();
+
+    /**
+     * Makes the disk larger while it is in use. Blocks.
+     *
+     * @param sizeBytes at least the present size, a multiple of {@link #blockSizeBytes}
+     * @throws BlockException if it cannot be; the size is as before
+     */
+    void grow(long sizeBytes);
 
     /** Smallest unit of reads and writes, a power of two of at least 512. */
     int blockSizeBytes();

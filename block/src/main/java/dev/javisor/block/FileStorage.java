@@ -27,6 +27,12 @@ public final class FileStorage implements Storage {
     /** Largest single transfer; the system's own limit is just below 2 GiB. */
     private static final long PIECE_BYTES = 1L << 30;
 
+    /** Below, writing zeroes is cheaper than changing the file's extents. */
+    private static final long ZERO_RANGE_BYTES = 1 << 16;
+
+    /** A file system with less room than this counts as full. */
+    private static final long FULL_BYTES = 1 << 16;
+
     /** Most runs of data and holes that are counted. */
     private static final int MAX_RUNS = 1 << 16;
 
@@ -259,6 +265,17 @@ public final class FileStorage implements Storage {
         }
     }
 
+    /** By the file system where it can, which then has no zeroes to write. */
+    @Override
+    public void zero(long offset, long sizeBytes) {
+        if (holes == null
+                || readOnly
+                || sizeBytes < ZERO_RANGE_BYTES
+                || !holes.zero(offset, sizeBytes)) {
+            Storage.super.zero(offset, sizeBytes);
+        }
+    }
+
     @Override
     public void discard(long offset, long sizeBytes) {
         if (holes != null && !readOnly && sizeBytes > 0) {
@@ -338,7 +355,29 @@ public final class FileStorage implements Storage {
     }
 
     private BlockException failed(String what, long at, Exception e) {
-        return new BlockException("disk %s: %s at %d: %s".formatted(path, what, at, e), e);
+        String line =
+                "disk %s: %s at %d: %s"
+                        .formatted(path, what, at, e instanceof IOException ? e.getMessage() : e);
+        return isOutOfSpace(e) ? BlockException.outOfSpace(line, e) : new BlockException(line, e);
+    }
+
+    /**
+     * ENOSPC or EDQUOT. The platform passes on only the system's words, which depend on the
+     * language, so a file system that is full counts too.
+     */
+    private boolean isOutOfSpace(Exception e) {
+        String words = String.valueOf(e.getMessage());
+        if (!(e instanceof IOException)) {
+            return false;
+        }
+        if (words.contains("No space left") || words.contains("quota exceeded")) {
+            return true;
+        }
+        try {
+            return Files.getFileStore(path).getUsableSpace() < FULL_BYTES;
+        } catch (IOException unknown) {
+            return false;
+        }
     }
 
     @Override

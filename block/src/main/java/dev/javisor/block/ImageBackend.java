@@ -72,6 +72,23 @@ public final class ImageBackend implements BlockBackend {
     }
 
     @Override
+    public void grow(long sizeBytes) {
+        if (isReadOnly()) {
+            throw new BlockException("disk %s is read-only".formatted(image.name()));
+        }
+        if (sizeBytes < sizeBytes()) {
+            throw new BlockException(
+                    "disk %s has %d bytes: while a guest uses it, it can only grow"
+                            .formatted(image.name(), sizeBytes()));
+        }
+        if (sizeBytes % BLOCK_BYTES != 0) {
+            throw new BlockException(
+                    "disk %s: a size must be a multiple of 512 bytes".formatted(image.name()));
+        }
+        image.resize(sizeBytes);
+    }
+
+    @Override
     public int blockSizeBytes() {
         return BLOCK_BYTES;
     }

@@ -1,6 +1,5 @@
 package dev.javisor.block;
 
-import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /**
@@ -10,9 +9,6 @@ import java.util.Optional;
 public final class RawImage implements DiskImage {
     /** Bytes. */
     public static final int BLOCK_BYTES = 512;
-
-    private static final MemorySegment ZEROES =
-            MemorySegment.ofBuffer(java.nio.ByteBuffer.allocateDirect(1 << 16)).asReadOnly();
 
     private final Storage storage;
     private volatile long sizeBytes;
@@ -70,16 +66,7 @@ public final class RawImage implements DiskImage {
 
     @Override
     public void writeZeroes(long offset, long sizeBytes) {
-        zero(storage, offset, sizeBytes);
-    }
-
-    /** Writes zeroes to a storage. */
-    public static void zero(Storage storage, long offset, long sizeBytes) {
-        for (long done = 0; done < sizeBytes; ) {
-            long n = Math.min(ZEROES.byteSize(), sizeBytes - done);
-            storage.write(offset + done, ZEROES.asSlice(0, n));
-            done += n;
-        }
+        storage.zero(offset, sizeBytes);
     }
 
     @Override

@@ -23,6 +23,15 @@ public interface Storage extends AutoCloseable {
     /** Cuts off, or grows with zeroes that take no space where there are holes. */
     void resize(long sizeBytes);
 
+    /** Makes a part read as zeroes; past the end, the storage grows. */
+    default void zero(long offset, long sizeBytes) {
+        for (long done = 0; done < sizeBytes; ) {
+            long n = Math.min(Zeroes.PIECE.byteSize(), sizeBytes - done);
+            write(offset + done, Zeroes.PIECE.asSlice(0, n));
+            done += n;
+        }
+    }
+
     /** Gives a part back to the host, where that can be; it then reads as zeroes, or as before. */
     default void discard(long offset, long sizeBytes) {}
 

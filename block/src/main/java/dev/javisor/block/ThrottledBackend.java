@@ -119,6 +119,11 @@ public final class ThrottledBackend implements BlockBackend {
     }
 
     @Override
+    public void grow(long sizeBytes) {
+        backend.grow(sizeBytes);
+    }
+
+    @Override
     public int blockSizeBytes() {
         return backend.blockSizeBytes();
     }

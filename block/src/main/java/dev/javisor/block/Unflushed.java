@@ -35,6 +35,11 @@ record Unflushed(Storage storage) implements Storage {
     }
 
     @Override
+    public void zero(long offset, long sizeBytes) {
+        storage.zero(offset, sizeBytes);
+    }
+
+    @Override
     public void discard(long offset, long sizeBytes) {
         storage.discard(offset, sizeBytes);
     }

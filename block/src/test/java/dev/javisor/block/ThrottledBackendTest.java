@@ -72,6 +72,11 @@ class ThrottledBackendTest {
         }
 
         @Override
+        public void grow(long sizeBytes) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public int blockSizeBytes() {
             return 512;
         }

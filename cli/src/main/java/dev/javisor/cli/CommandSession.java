@@ -50,6 +50,7 @@ final class CommandSession implements VmConsole {
                                         timedOut.set(true);
                                         created.stop();
                                     }));
+            Sessions.continueOnSignal(created);
             created.start();
             Sessions.switchLater(settings, created, streams.err());
             Thread.ofPlatform().daemon().name("standard-input").start(() -> passInput(created));
@@ -78,6 +79,14 @@ final class CommandSession implements VmConsole {
             case "dev.javisor.control" -> control.output(bytes, offset, length);
             default -> {} // Not ours.
         }
+    }
+
+    @Override
+    public void stopped(String why) {
+        Sessions.line(
+                streams.err(),
+                "javisor: the guest is stopped: %s%njavisor: to go on: %s"
+                        .formatted(why, Sessions.continueCommand()));
     }
 
     private void toStream(OutputStream out, byte[] bytes, int offset, int length) {

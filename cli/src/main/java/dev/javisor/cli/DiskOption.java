@@ -1,14 +1,17 @@
 package dev.javisor.cli;
 
 import dev.javisor.base.Sizes;
+import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskLimits;
+import dev.javisor.block.ErrorPolicy;
 import java.nio.file.Path;
 import java.util.Optional;
 
 /**
  * The value of {@code --disk}: a file, then any of {@code format=NAME}, {@code readonly}, {@code
- * backing=follow}, {@code serial=NAME}, {@code iops=COUNT[:BURST]}, {@code bps=SIZE[:BURST]}.
+ * backing=follow}, {@code serial=NAME}, {@code iops=COUNT[:BURST]}, {@code bps=SIZE[:BURST]},
+ * {@code rerror=POLICY}, {@code werror=POLICY}.
  *
  * @param followBacking whether the files that the image's header names may be opened
  */
@@ -18,83 +21,94 @@ record DiskOption(
         boolean readOnly,
         boolean followBacking,
         Optional<String> serial,
-        DiskLimits limits) {
+        DiskLimits limits,
+        DiskErrors errors) {
     private static final String SETTINGS =
             "readonly, format=NAME, backing=follow, serial=NAME, iops=COUNT[:BURST],"
-                    + " bps=SIZE[:BURST]";
+                    + " bps=SIZE[:BURST], rerror=POLICY, werror=POLICY";
 
     /** A disk with none of the settings. */
     static DiskOption plain(Path file) {
-        return new DiskOption(
-                file, Optional.empty(), false, false, Optional.empty(), DiskLimits.NONE);
+        return new Settings().of(file);
+    }
+
+    /** While they are read. */
+    private static final class Settings {
+        private Optional<DiskFormat> format = Optional.empty();
+        private boolean readOnly;
+        private boolean followBacking;
+        private Optional<String> serial = Optional.empty();
+        private DiskLimits limits = DiskLimits.NONE;
+        private DiskErrors errors = DiskErrors.STANDARD;
+
+        DiskOption of(Path file) {
+            return new DiskOption(file, format, readOnly, followBacking, serial, limits, errors);
+        }
+
+        /** Whether {@code setting} is one. */
+        boolean take(String setting) {
+            int equals = setting.indexOf('=');
+            String key = equals < 0 ? setting : setting.substring(0, equals);
+            String value = equals < 0 ? "" : setting.substring(equals + 1);
+            switch (key) {
+                case "readonly", "ro" -> readOnly = true;
+                case "format" -> format = Optional.of(format(value));
+                case "backing" -> {
+                    if (!value.equals("follow")) {
+                        throw new IllegalArgumentException("backing is only 'follow'");
+                    }
+                    followBacking = true;
+                }
+                case "serial" -> {
+                    if (!value.matches("[!-~]{1,20}")) {
+                        throw new IllegalArgumentException(
+                                "a serial has 1 to 20 printable characters, not '" + value + "'");
+                    }
+                    serial = Optional.of(value);
+                }
+                case "iops", "bps" -> limits = limited(limits, key.equals("iops"), value);
+                case "rerror" -> errors = new DiskErrors(policy(value), errors.writes());
+                case "werror" -> errors = new DiskErrors(errors.reads(), policy(value));
+                default -> {
+                    return false;
+                }
+            }
+            return true;
+        }
     }
 
     /**
      * @throws IllegalArgumentException with a message for the person who wrote it
      */
     static DiskOption parse(String text) {
-        DiskOption settings = plain(Path.of(""));
+        Settings settings = new Settings();
         String file = text;
+        boolean some = false;
         for (int comma = file.lastIndexOf(','); comma >= 0; comma = file.lastIndexOf(',')) {
-            Optional<DiskOption> next = settings.with(file.substring(comma + 1));
-            if (next.isEmpty()) {
+            if (!settings.take(file.substring(comma + 1))) {
                 // A comma of the file's name, if the settings end here.
-                if (settings.equals(plain(Path.of("")))) {
+                if (!some) {
                     throw new IllegalArgumentException(
                             "'%s' is no setting of a disk: there are %s"
                                     .formatted(file.substring(comma + 1), SETTINGS));
                 }
                 break;
             }
-            settings = next.get();
+            some = true;
             file = file.substring(0, comma);
         }
         if (file.isEmpty()) {
             throw new IllegalArgumentException("no file in '" + text + "'");
         }
-        return new DiskOption(
-                Path.of(file),
-                settings.format,
-                settings.readOnly,
-                settings.followBacking,
-                settings.serial,
-                settings.limits);
+        return settings.of(Path.of(file));
     }
 
-    private Optional<DiskOption> with(String setting) {
-        int equals = setting.indexOf('=');
-        String key = equals < 0 ? setting : setting.substring(0, equals);
-        String value = equals < 0 ? "" : setting.substring(equals + 1);
-        return switch (key) {
-            case "readonly", "ro" ->
-                    Optional.of(new DiskOption(file, format, true, followBacking, serial, limits));
-            case "format" ->
-                    Optional.of(
-                            new DiskOption(
-                                    file,
-                                    Optional.of(format(value)),
-                                    readOnly,
-                                    followBacking,
-                                    serial,
-                                    limits));
-            case "backing" -> {
-                if (!value.equals("follow")) {
-                    throw new IllegalArgumentException("backing is only 'follow'");
-                }
-                yield Optional.of(new DiskOption(file, format, readOnly, true, serial, limits));
-            }
-            case "serial" -> {
-                if (!value.matches("[!-~]{1,20}")) {
-                    throw new IllegalArgumentException(
-                            "a serial has 1 to 20 printable characters, not '" + value + "'");
-                }
-                yield Optional.of(
-                        new DiskOption(
-                                file, format, readOnly, followBacking, Optional.of(value), limits));
-            }
-            case "iops", "bps" -> Optional.of(withLimit(key.equals("iops"), value));
-            default -> Optional.empty();
-        };
+    private static ErrorPolicy policy(String name) {
+        return ErrorPolicy.of(name)
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "'%s' is no policy for errors: there are %s"
+                                        .formatted(name, ErrorPolicy.names())));
     }
 
     private static DiskFormat format(String name) {
@@ -106,15 +120,13 @@ record DiskOption(
     }
 
     /** Without a burst, what is allowed in a tenth of a second may come at once. */
-    private DiskOption withLimit(boolean operations, String value) {
+    private static DiskLimits limited(DiskLimits limits, boolean operations, String value) {
         String[] parts = value.split(":", 2);
         long rate = Sizes.parse(parts[0]);
         long burst = parts.length > 1 ? Sizes.parse(parts[1]) : Math.max(1, rate / 10);
         if (rate < 1 || burst < 1) {
             throw new IllegalArgumentException("a limit is at least 1, not '" + value + "'");
         }
-        DiskLimits next =
-                operations ? limits.withOperations(rate, burst) : limits.withBytes(rate, burst);
-        return new DiskOption(file, format, readOnly, followBacking, serial, next);
+        return operations ? limits.withOperations(rate, burst) : limits.withBytes(rate, burst);
     }
 }

@@ -52,6 +52,7 @@ final class InteractiveSession implements VmConsole {
                 terminal.get().raw();
             }
             Signals.handle("WINCH", () -> resized(created));
+            Sessions.continueOnSignal(created);
             created.start();
             Sessions.switchLater(settings, created, streams.err());
             resized(created);
@@ -66,6 +67,14 @@ final class InteractiveSession implements VmConsole {
     @Override
     public synchronized void serialOutput(byte[] bytes, int offset, int length) {
         show(bytes, offset, length);
+    }
+
+    @Override
+    public void stopped(String why) {
+        String how = terminal.isPresent() ? "press Ctrl-] c" : Sessions.continueCommand();
+        show(
+                "\r\n[javisor] the guest is stopped: %s\r\n[javisor] to go on: %s\r\n"
+                        .formatted(why, how));
     }
 
     private int exitCode(VmOutcome outcome) {
@@ -184,6 +193,22 @@ final class InteractiveSession implements VmConsole {
         @Override
         public void state() {
             show("[javisor] " + machine.status().strip().replace("\n", "\r\n") + "\r\n");
+        }
+
+        @Override
+        public void resume() {
+            attempt(machine::resume);
+        }
+
+        @Override
+        public void echo(String text) {
+            show(text);
+        }
+
+        @Override
+        public void command(String line) {
+            String answer = new MachineCommands(machine).run(line);
+            show("[javisor] " + answer.replace("\n", "\r\n") + "\r\n");
         }
 
         @Override

@@ -24,6 +24,12 @@ interface Machine extends AutoCloseable {
 
     void reset();
 
+    /** Goes on after it has paused. */
+    void resume();
+
+    /** Makes a disk larger, by its name or number. */
+    void resizeDisk(String disk, long sizeBytes);
+
     /** Moves to the accelerator that it is not on. Returns where it is now. */
     String switchAccelerator();
 

@@ -153,7 +153,10 @@ final class RunCommand implements Callable<Integer> {
             description =
                     "A disk image as virtio disk, with any of ,readonly ,format=NAME (else by the"
                             + " extension, else raw) ,backing=follow ,serial=NAME ,iops=COUNT[:BURST]"
-                            + " ,bps=SIZE[:BURST]; may be given several times")
+                            + " ,bps=SIZE[:BURST] ,rerror=POLICY ,werror=POLICY (what happens when the"
+                            + " host cannot read or write: report to the guest; stop, until"
+                            + " continued; enospc, stop only when the host is full, the default for"
+                            + " writes); may be given several times")
     private List<DiskOption> disks = List.of();
 
     @Option(

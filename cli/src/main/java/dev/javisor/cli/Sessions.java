@@ -40,6 +40,25 @@ final class Sessions {
         }
     }
 
+    /** What a person types elsewhere to let a machine go on that a disk error has stopped. */
+    static String continueCommand() {
+        return "kill -CONT " + ProcessHandle.current().pid();
+    }
+
+    /** Lets the machine go on when that signal comes. */
+    static void continueOnSignal(Machine machine) {
+        Signals.handle(
+                "CONT",
+                () -> {
+                    try {
+                        machine.resume();
+                    } catch (JavisorException e) {
+                        // Not paused: a shell that brings this process to the foreground sends
+                        // the signal too.
+                    }
+                });
+    }
+
     /** Calls {@code action} when this process ends, also by a signal that can be caught. */
     static void atExit(Runnable action) {
         Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("cleanup").unstarted(action));

@@ -31,7 +31,8 @@ final class VmmMachine implements Machine {
                                     ? new DiskFiles.References.Followed()
                                     : new DiskFiles.References.Refused(),
                             disk.serial(),
-                            disk.limits()));
+                            disk.limits(),
+                            disk.errors()));
         }
         boolean command = !settings.command().isEmpty();
         VmSpec.Builder spec =
@@ -67,6 +68,16 @@ final class VmmMachine implements Machine {
     @Override
     public void powerButton() {
         vm.powerButton();
+    }
+
+    @Override
+    public void resume() {
+        vm.resume();
+    }
+
+    @Override
+    public void resizeDisk(String disk, long sizeBytes) {
+        vm.resizeDisk(disk, sizeBytes);
     }
 
     @Override

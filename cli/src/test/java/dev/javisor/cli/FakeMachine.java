@@ -67,6 +67,19 @@ final class FakeMachine implements Machine {
     }
 
     @Override
+    public void resume() {
+        events.add("resume");
+    }
+
+    @Override
+    public void resizeDisk(String disk, long sizeBytes) {
+        if (disk.equals("none")) {
+            throw new dev.javisor.vmm.VmException("no disk 'none'");
+        }
+        events.add("resize disk %s to %d".formatted(disk, sizeBytes));
+    }
+
+    @Override
     public String switchAccelerator() {
         events.add("switch");
         return "other";

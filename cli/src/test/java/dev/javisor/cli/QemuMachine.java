@@ -188,6 +188,16 @@ final class QemuMachine implements Machine {
     }
 
     @Override
+    public void resume() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void resizeDisk(String disk, long sizeBytes) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public void reset() {
         send("qmp", "{\"execute\":\"system_reset\"}\n");
     }

@@ -3,8 +3,10 @@ package dev.javisor.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskLimits;
+import dev.javisor.block.ErrorPolicy;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.TranslationMode;
 import java.io.ByteArrayOutputStream;
@@ -21,6 +23,7 @@ class SmallPartsTest {
     /** Writes down what was asked for. */
     private static final class Recorder implements EscapeKeys.Listener {
         final List<String> asked = new ArrayList<>();
+        final StringBuilder shown = new StringBuilder();
 
         @Override
         public void toGuest(byte[] bytes) {
@@ -58,6 +61,21 @@ class SmallPartsTest {
         }
 
         @Override
+        public void resume() {
+            asked.add("resume");
+        }
+
+        @Override
+        public void echo(String text) {
+            shown.append(text);
+        }
+
+        @Override
+        public void command(String line) {
+            asked.add(line);
+        }
+
+        @Override
         public void back() {
             asked.add("back");
         }
@@ -80,10 +98,32 @@ class SmallPartsTest {
 
     @Test
     void escapeKeys_everyChoice_isHeard() throws InterruptedException {
-        assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dm\u001Dx"))
+        assertThat(typed("ab\u001Dqcd", "\u001D", "p", "\u001Dr\u001Ds\u001Dm\u001Dc\u001Dx"))
                 .containsExactly(
                         "'ab'", "menu", "quit", "'cd'", "menu", "button", "menu", "reset", "menu",
-                        "state", "menu", "move", "menu", "back");
+                        "state", "menu", "move", "menu", "resume", "menu", "back");
+    }
+
+    @Test
+    void escapeKeys_commandLine_isEditedAndHeardWhole() throws InterruptedException {
+        assertThat(typed("\u001D:rex\u007F", "size 0 1G\rls"))
+                .containsExactly("menu", "resize 0 1G", "'ls'");
+        assertThat(typed("\u001D:res\u0003x")).containsExactly("menu", "back", "'x'");
+    }
+
+    @Test
+    void machineCommands_knownOnes_reachTheMachine() {
+        FakeMachine machine = new FakeMachine((_, _, _) -> {}, _ -> {});
+        MachineCommands commands = new MachineCommands(machine);
+        assertThat(commands.run(" resize  data 1M "))
+                .isEqualTo("disk data has 1,048,576 bytes now");
+        assertThat(commands.run("continue")).isEqualTo("the guest goes on");
+        assertThat(commands.run("state")).startsWith("state: fake");
+        assertThat(commands.run("resize none 1M")).isEqualTo("no disk 'none'");
+        assertThat(commands.run("resize data")).contains("takes 2 values");
+        assertThat(commands.run("resize data big")).contains("big");
+        assertThat(commands.run("")).contains("resize DISK SIZE");
+        assertThat(machine.events).containsExactly("resize disk data to 1048576", "resume");
     }
 
     @Test
@@ -139,11 +179,16 @@ class SmallPartsTest {
         assertThat(named.file()).isEqualTo(Path.of("a,b"));
         assertThat(named.readOnly()).isTrue();
         DiskOption all =
-                DiskOption.parse("a,format=qcow2,backing=follow,serial=disk-1,iops=100:20,bps=1M");
+                DiskOption.parse(
+                        "a,format=qcow2,backing=follow,serial=disk-1,iops=100:20,bps=1M,"
+                                + "rerror=stop,werror=report");
         assertThat(all.file()).isEqualTo(Path.of("a"));
         assertThat(all.format()).contains(DiskFormat.QCOW2);
         assertThat(all.followBacking()).isTrue();
         assertThat(all.serial()).contains("disk-1");
+        assertThat(all.errors()).isEqualTo(new DiskErrors(ErrorPolicy.STOP, ErrorPolicy.REPORT));
+        assertThatThrownBy(() -> DiskOption.parse("a,werror=ignore"))
+                .hasMessageContaining("report, stop, enospc");
         assertThat(all.limits()).isEqualTo(new DiskLimits(100, 20, 1 << 20, (1 << 20) / 10));
     }
 

@@ -14,10 +14,13 @@ public final class SparseFile implements AutoCloseable {
     private static final int SEEK_HOLE = 4;
     private static final int FALLOC_FL_KEEP_SIZE = 1;
     private static final int FALLOC_FL_PUNCH_HOLE = 2;
+    private static final int FALLOC_FL_ZERO_RANGE = 16;
     private static final int ENXIO = 6;
 
     private final OwnedFd fd;
     private volatile boolean punches = true;
+
+    private volatile boolean zeroes = true;
 
     private SparseFile(OwnedFd fd) {
         this.fd = fd;
@@ -70,24 +73,27 @@ public final class SparseFile implements AutoCloseable {
 
     /** Gives a part back to the file system; it then reads as zeroes. Whether that was possible. */
     public boolean punch(long offset, long sizeBytes) {
-        if (!punches) {
-            return false;
-        }
+        // Where the file system has no holes: asked once is enough.
+        punches =
+                punches && fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, sizeBytes);
+        return punches;
+    }
+
+    /**
+     * Makes a part zeroes that keep their space; past the end, the file grows. Whether that was
+     * possible; if not, anything of it may have been done.
+     */
+    public boolean zero(long offset, long sizeBytes) {
+        zeroes = zeroes && fallocate(FALLOC_FL_ZERO_RANGE, offset, sizeBytes);
+        return zeroes;
+    }
+
+    private boolean fallocate(int mode, long offset, long sizeBytes) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment state = LibC.captureState(arena);
             // SAFETY: numbers only.
             int result =
-                    (int)
-                            LibC.FALLOCATE.invokeExact(
-                                    state,
-                                    fd.number(),
-                                    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                    offset,
-                                    sizeBytes);
-            if (result < 0) {
-                // The file system has no holes: asked once is enough.
-                punches = false;
-            }
+                    (int) LibC.FALLOCATE.invokeExact(state, fd.number(), mode, offset, sizeBytes);
             return result >= 0;
         } catch (Throwable e) {
             throw LibC.broken("fallocate", e);

@@ -26,5 +26,13 @@ public interface VirtioContext {
     void guestFault(String why);
 
     /** The configuration space changed by itself: tells the driver. From any thread. */
-    void configChanged();
+    default void configChanged() {
+        configChanged(() -> {});
+    }
+
+    /**
+     * Changes the configuration space and tells the driver. A driver that reads in between sees
+     * another generation afterwards (VIRTIO 1.2 §2.5.2). From any thread.
+     */
+    void configChanged(Runnable change);
 }

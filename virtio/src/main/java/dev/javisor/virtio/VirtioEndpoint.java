@@ -405,8 +405,9 @@ public final class VirtioEndpoint implements VirtioContext, AutoCloseable {
     }
 
     @Override
-    public void configChanged() {
+    public void configChanged(Runnable change) {
         synchronized (this) {
+            change.run();
             configGeneration++;
             if (status.isDriverOk()) {
                 interrupts.config();

@@ -202,6 +202,23 @@ public final class Virtqueue {
         return Poll.CHAIN;
     }
 
+    /**
+     * Takes a chain again that was in flight when the queue's state was saved.
+     *
+     * @return what is wrong with it, or null
+     */
+    public @Nullable String retake(DescriptorChain chain, int head) {
+        if (head < 0 || head >= size || inFlight[head]) {
+            return "head %d cannot be in flight".formatted(head);
+        }
+        chain.begin(memory, head);
+        String broken = walk(chain, head);
+        if (broken == null) {
+            inFlight[head] = true;
+        }
+        return broken;
+    }
+
     private Poll fault(String why) {
         fault = why;
         return Poll.FAULT;

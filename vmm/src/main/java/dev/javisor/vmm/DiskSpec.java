@@ -1,5 +1,6 @@
 package dev.javisor.vmm;
 
+import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskLimits;
@@ -13,6 +14,7 @@ import java.util.Optional;
  * @param references what the image may refer to: its backing file, its data file
  * @param serial names the disk to the guest, at most 20 printable characters; empty for the file's
  *     name
+ * @param errors what happens when the host cannot do what the guest asks for
  */
 public record DiskSpec(
         Path path,
@@ -20,7 +22,8 @@ public record DiskSpec(
         boolean readOnly,
         DiskFiles.References references,
         Optional<String> serial,
-        DiskLimits limits) {
+        DiskLimits limits,
+        DiskErrors errors) {
     /** A disk that refers to nothing, of the format that its extension says, else raw. */
     public DiskSpec(Path path, boolean readOnly) {
         this(
@@ -29,6 +32,7 @@ public record DiskSpec(
                 readOnly,
                 new DiskFiles.References.Refused(),
                 Optional.empty(),
-                DiskLimits.NONE);
+                DiskLimits.NONE,
+                DiskErrors.STANDARD);
     }
 }

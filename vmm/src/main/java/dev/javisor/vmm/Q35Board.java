@@ -1,7 +1,6 @@
 package dev.javisor.vmm;
 
 import dev.javisor.base.TimeSource;
-import dev.javisor.block.BlockBackend;
 import dev.javisor.devices.AcpiPm;
 import dev.javisor.devices.DebugConsole;
 import dev.javisor.devices.DebugExit;
@@ -70,7 +69,7 @@ final class Q35Board implements AutoCloseable {
             MachineEvents events,
             SerialSink serialSink,
             VmConsole console,
-            List<BlockBackend> disks,
+            Disks disks,
             List<Network> networks) {
         Pic8259Pair pic = new Pic8259Pair(machine::setExternalInterrupt);
         IoApic ioApic = new IoApic(machine::signalMsi, machine::routeGsi);
@@ -215,6 +214,10 @@ final class Q35Board implements AutoCloseable {
 
     void resize(int columns, int rows) {
         virtio.resize(columns, rows);
+    }
+
+    void diskResized(int index) {
+        virtio.diskResized(index);
     }
 
     GuestPort port(String name) {

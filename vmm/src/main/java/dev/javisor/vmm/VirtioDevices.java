@@ -1,6 +1,5 @@
 package dev.javisor.vmm;
 
-import dev.javisor.block.BlockBackend;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.machine.PciBus;
 import dev.javisor.virtio.IoLoop;
@@ -8,6 +7,7 @@ import dev.javisor.virtio.IoThread;
 import dev.javisor.virtio.VirtioDevice;
 import dev.javisor.virtio.VirtioEndpoint;
 import dev.javisor.virtio.VirtioPciTransport;
+import dev.javisor.virtio.block.BlockConfig;
 import dev.javisor.virtio.block.BlockDevice;
 import dev.javisor.virtio.console.ConsoleDevice;
 import dev.javisor.virtio.console.ConsolePort;
@@ -35,6 +35,7 @@ final class VirtioDevices implements AutoCloseable {
     private final PciBus pci;
     private final List<VirtioPciTransport> transports = new ArrayList<>();
     private final ConsoleDevice console;
+    private final List<BlockDevice> blocks = new ArrayList<>();
     private final ConsoleStreams streams;
 
     VirtioDevices(
@@ -42,7 +43,7 @@ final class VirtioDevices implements AutoCloseable {
             VirtualMachine machine,
             PciBus pci,
             VmConsole host,
-            List<BlockBackend> disks,
+            Disks disks,
             List<Network> networks) {
         this.spec = spec;
         this.machine = machine;
@@ -54,8 +55,14 @@ final class VirtioDevices implements AutoCloseable {
         console = new ConsoleDevice(ports, ConsoleSizeOrder.COLUMNS_FIRST);
         attach("console", console);
         attach("rng", new RngDevice(new SecureRandom()));
-        for (int i = 0; i < disks.size(); i++) {
-            attach("disk " + i, new BlockDevice(disks.get(i)));
+        int queues = Math.min(spec.cpus(), BlockConfig.MAX_QUEUES);
+        for (int i = 0; i < disks.backends().size(); i++) {
+            BlockDevice block =
+                    new BlockDevice(
+                            disks.backends().get(i),
+                            new BlockConfig(queues, spec.disks().get(i).errors(), disks::stopped));
+            blocks.add(block);
+            attach("disk " + i, block);
         }
         for (Network network : networks) {
             attach(
@@ -92,6 +99,11 @@ final class VirtioDevices implements AutoCloseable {
 
     void resize(int columns, int rows) {
         console.resize(columns, rows);
+    }
+
+    /** Tells the guest that a disk has grown. */
+    void diskResized(int index) {
+        blocks.get(index).resized();
     }
 
     /** Types into the virtio console. False if the guest does not use it. */

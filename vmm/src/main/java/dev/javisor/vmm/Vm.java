@@ -3,10 +3,7 @@ package dev.javisor.vmm;
 import dev.javisor.base.HostTimeSource;
 import dev.javisor.base.JavisorException;
 import dev.javisor.block.BlockBackend;
-import dev.javisor.block.DiskFiles;
-import dev.javisor.block.DiskImage;
-import dev.javisor.block.ImageBackend;
-import dev.javisor.block.ThrottledBackend;
+import dev.javisor.block.BlockException;
 import dev.javisor.boot.BootModule;
 import dev.javisor.boot.BootParameters;
 import dev.javisor.boot.ByteSource;
@@ -49,6 +46,8 @@ public final class Vm implements AutoCloseable {
     private final KernelImage kernel;
     private final List<BootModule> modules;
     private final SwitchableMachine machine;
+    private final Disks disks;
+    private final VmConsole console;
 
     /** Written by the control thread only, as is its description. */
     private volatile Hypervisor hypervisor;
@@ -98,13 +97,14 @@ public final class Vm implements AutoCloseable {
 
     private Vm(VmSpec spec, VmConsole console, Hypervisor hypervisor) {
         this.spec = spec;
+        this.console = console;
         this.hypervisor = hypervisor;
         accelerator = Accelerators.describe(hypervisor);
         try {
             kernel = resources.add(KernelImage.probe(spec.kernel()));
             modules = openModules();
             time = resources.add(new HostTimeSource(spec.name() + " timer"));
-            List<BlockBackend> disks = openDisks();
+            disks = openDisks();
             memory = resources.add(GuestRam.allocate(spec.memoryBytes()));
             List<Network> networks = openNetworks();
             panicWatch = new PanicWatch(this::panicEnded);
@@ -168,12 +168,12 @@ public final class Vm implements AutoCloseable {
         return List.copyOf(opened);
     }
 
-    private List<BlockBackend> openDisks() {
-        List<BlockBackend> disks = new ArrayList<>();
+    private Disks openDisks() {
+        List<BlockBackend> opened = new ArrayList<>();
         for (DiskSpec disk : spec.disks()) {
-            disks.add(resources.add(openDisk(disk)));
+            opened.add(resources.add(Disks.open(disk, time)));
         }
-        return disks;
+        return new Disks(opened, this::stopForDisk);
     }
 
     private List<Network> openNetworks() {
@@ -182,19 +182,6 @@ public final class Vm implements AutoCloseable {
             networks.add(resources.add(Network.open(network, spec.name(), networks.size(), time)));
         }
         return networks;
-    }
-
-    private BlockBackend openDisk(DiskSpec disk) {
-        DiskImage image =
-                DiskFiles.openForGuest(
-                        disk.path(), disk.format(), disk.readOnly(), disk.references());
-        ImageBackend backend =
-                disk.serial().isPresent()
-                        ? new ImageBackend(image, disk.serial().get())
-                        : new ImageBackend(image);
-        return disk.limits().isLimited()
-                ? new ThrottledBackend(backend, disk.limits(), time)
-                : backend;
     }
 
     public VmSpec spec() {
@@ -233,10 +220,7 @@ public final class Vm implements AutoCloseable {
         perform(
                 VmAction.PAUSE,
                 () -> {
-                    holdVcpus();
-                    time.pause();
-                    board.pause();
-                    state = VmState.PAUSED;
+                    doPause();
                     return null;
                 });
     }
@@ -298,6 +282,23 @@ public final class Vm implements AutoCloseable {
                             vcpus.release();
                         }
                     }
+                    return null;
+                });
+    }
+
+    /**
+     * Makes a disk larger; the guest sees it at once.
+     *
+     * @param disk its name or number, as {@link Disks#index} takes it
+     * @throws JavisorException if the disk cannot grow to that size
+     */
+    public void resizeDisk(String disk, long sizeBytes) {
+        perform(
+                VmAction.RESIZE_DISK,
+                () -> {
+                    int index = disks.index(disk);
+                    disks.backends().get(index).grow(sizeBytes);
+                    board.diskResized(index);
                     return null;
                 });
     }
@@ -397,7 +398,24 @@ public final class Vm implements AutoCloseable {
         outcome.join();
     }
 
+    /** A request of a disk is kept: waits for {@link #resume}. On a thread of the disk. */
+    private void stopForDisk(BlockException error) {
+        submit(() -> {
+            if (state == VmState.RUNNING) {
+                doPause();
+                console.stopped(String.valueOf(error.getMessage()));
+            }
+        });
+    }
+
     // The control thread.
+
+    private void doPause() {
+        holdVcpus();
+        time.pause();
+        board.pause();
+        state = VmState.PAUSED;
+    }
 
     private void holdVcpus() {
         // A vCPU may wait for room in the serial output: nobody may have to read it now.

@@ -17,6 +17,12 @@ public interface VmConsole {
     /** A named port sent bytes; the array is only lent. */
     default void portOutput(String name, byte[] bytes, int offset, int length) {}
 
+    /**
+     * The machine paused by itself and waits for a resume, as a disk's host could not do what the
+     * guest wanted.
+     */
+    default void stopped(String why) {}
+
     /** The guest opened or closed a named port. */
     default void portOpen(String name, boolean open) {}
 }

@@ -371,6 +371,31 @@ final class VmTest {
     }
 
     @Test
+    void resizeDisk_byNumberOrSerial_growsTheFile_andNothingElse() throws Exception {
+        FakeHypervisor soft = new FakeHypervisor((bus, vcpu) -> GO_ON);
+        Path disk = directory.resolve("data.img");
+        Files.write(disk, new byte[1 << 16]);
+        try (Vm vm =
+                Vm.create(
+                        spec().disks(List.of(new DiskSpec(disk, false))).build(), console, soft)) {
+            assertThatThrownBy(() -> vm.resizeDisk("0", 1 << 20))
+                    .hasMessage("cannot resize-disk vm-under-test: it is created");
+            vm.start();
+            vm.resizeDisk("data.img", 1 << 20);
+            assertThat(Files.size(disk)).isEqualTo(1 << 20);
+            vm.resizeDisk("0", 2 << 20);
+            assertThat(Files.size(disk)).isEqualTo(2 << 20);
+            assertThatThrownBy(() -> vm.resizeDisk("vda", 4 << 20))
+                    .hasMessage("no disk 'vda': there are 0 data.img");
+            assertThatThrownBy(() -> vm.resizeDisk("0", 1 << 20))
+                    .hasMessageContaining("it can only grow");
+            assertThatThrownBy(() -> vm.resizeDisk("0", (4 << 20) + 1))
+                    .hasMessageContaining("multiple of 512");
+            assertThat(Files.size(disk)).isEqualTo(2 << 20);
+        }
+    }
+
+    @Test
     void close_ofAMachineNeverStarted_releasesEverything() throws InterruptedException {
         FakeHypervisor soft = new FakeHypervisor((bus, vcpu) -> GO_ON);
         Vm vm = Vm.create(spec().ports(List.of("a", "b")).build(), console, soft);

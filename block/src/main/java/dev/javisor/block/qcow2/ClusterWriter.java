@@ -4,7 +4,6 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.Extent;
 import dev.javisor.block.IoBuffers;
-import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
 import dev.javisor.block.qcow2.Allocations.Allocation;
 import java.lang.foreign.MemorySegment;
@@ -90,7 +89,7 @@ final class ClusterWriter {
 
     private void put(@Nullable IoBuffers from, long at, long hostOffset, long sizeBytes) {
         if (from == null) {
-            RawImage.zero(data, hostOffset, sizeBytes);
+            data.zero(hostOffset, sizeBytes);
         } else {
             from.writeTo(data, hostOffset, at, sizeBytes);
         }
@@ -230,7 +229,7 @@ final class ClusterWriter {
             }
             if (image.isKnownZero(found, at)) {
                 if (!fresh) {
-                    RawImage.zero(data, at + shift, found.lengthBytes);
+                    data.zero(at + shift, found.lengthBytes);
                 }
             } else if (found.kind != Extent.Kind.DATA || found.hostOffset != at + shift) {
                 MemorySegment bytes = MemorySegment.ofArray(new byte[(int) found.lengthBytes]);

@@ -4,7 +4,6 @@ import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
 import dev.javisor.block.Extent;
-import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -358,7 +357,7 @@ final class Qcow2Metadata {
         long at = cluster << clusterBits;
         l2Cache.drop(at, header.clusterBytes());
         if (old == 0) {
-            RawImage.zero(file, at, header.clusterBytes());
+            file.zero(at, header.clusterBytes());
         } else {
             slot(old, offset);
             byte[] copy = new byte[header.clusterBytes()];
@@ -655,7 +654,7 @@ final class Qcow2Metadata {
         long at = first << clusterBits;
         file.write(at, MemorySegment.ofArray(bytes));
         long rest = (clusters << clusterBits) - bytes.length;
-        RawImage.zero(file, at + bytes.length, rest);
+        file.zero(at + bytes.length, rest);
         l2Cache.drop(at, clusters << clusterBits);
         barrierNeeded = true;
         return at;

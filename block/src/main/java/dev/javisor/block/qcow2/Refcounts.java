@@ -3,7 +3,6 @@ package dev.javisor.block.qcow2;
 import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
-import dev.javisor.block.RawImage;
 import dev.javisor.block.Storage;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -270,7 +269,7 @@ final class Refcounts {
         }
         long offset = cluster << header.clusterBits;
         cache.drop(offset, header.clusterBytes());
-        RawImage.zero(file, offset, header.clusterBytes());
+        file.zero(offset, header.clusterBytes());
         used(cluster, 1);
         metadata.add(cluster);
         table[index] = offset;
@@ -308,7 +307,7 @@ final class Refcounts {
         System.arraycopy(table, 0, larger, 0, table.length);
         long offset = start << cluster;
         cache.drop(offset, blocks << cluster);
-        RawImage.zero(file, offset, (blocks + tableClusters) << cluster);
+        file.zero(offset, (blocks + tableClusters) << cluster);
         for (int i = 0; i < blocks; i++) {
             larger[(int) index + i] = offset + ((long) i << cluster);
         }

@@ -6,7 +6,6 @@ import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.FileStorage;
-import dev.javisor.block.RawImage;
 import dev.javisor.block.qcow2.Qcow2Image;
 import dev.javisor.block.qcow2.Qcow2Spec;
 import java.nio.file.Path;
@@ -114,7 +113,7 @@ record NewImage(Path file, DiskFormat format, Map<String, String> settings) {
         try (FileStorage storage = FileStorage.create(file)) {
             storage.resize(sizeBytes);
             if (preallocation.equals("full") || preallocation.equals("falloc")) {
-                RawImage.zero(storage, 0, sizeBytes);
+                storage.zero(0, sizeBytes);
             }
         }
     }

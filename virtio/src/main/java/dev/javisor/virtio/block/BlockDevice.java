@@ -4,12 +4,16 @@ import static dev.javisor.virtio.block.BlockLayout.*;
 
 import dev.javisor.block.BlockBackend;
 import dev.javisor.block.BlockException;
+import dev.javisor.block.DiskErrors;
 import dev.javisor.virtio.VirtioConfig;
 import dev.javisor.virtio.VirtioContext;
 import dev.javisor.virtio.VirtioDevice;
 import dev.javisor.virtio.VirtioDeviceState;
 import dev.javisor.virtio.Virtqueue;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +42,11 @@ public final class BlockDevice implements VirtioDevice {
 
     private static final int SIGNAL_DONE = 0;
 
+    /** Sent by nobody but the endpoint, which sends all signals when the machine goes on. */
+    private static final long RETRY = 1L << (VirtioContext.DEVICE_SIGNALS + 1);
+
     private final BlockBackend backend;
+    private final BlockConfig settings;
     private final long features;
     private final byte[] config = new byte[CONFIG_BYTES];
     private final ArrayDeque<BlockRequest> free = new ArrayDeque<>();
@@ -54,17 +62,32 @@ public final class BlockDevice implements VirtioDevice {
                 }
 
                 @Override
-                public void failed(BlockException error) {
+                public boolean failed(boolean read, BlockException error) {
                     // A guest may try again for ever: one line says it.
-                    if (hostErrors.getAndIncrement() == 0) {
+                    boolean first = hostErrors.getAndIncrement() == 0;
+                    DiskErrors errors = settings.errors();
+                    if ((read ? errors.reads() : errors.writes()).keeps(error)) {
+                        settings.stopper().accept(error);
+                        return true;
+                    }
+                    if (first) {
                         LOG.log(System.Logger.Level.WARNING, error.getMessage());
                     }
+                    return false;
                 }
             };
 
     private final AtomicLong hostErrors = new AtomicLong();
     private @Nullable VirtioContext connected;
-    private int inFlight;
+
+    /** Chains of each queue that are in flight, kept ones included. */
+    private final int[] inFlight;
+
+    /** Queues that have more chains than can be in flight. */
+    private long crowded;
+
+    private final List<BlockRequest> kept = new ArrayList<>();
+    private boolean stopping;
     private long negotiated;
 
     /** Written by vCPUs, read by the I/O thread. */
@@ -73,14 +96,19 @@ public final class BlockDevice implements VirtioDevice {
     /**
      * @param backend closed with this device
      */
-    public BlockDevice(BlockBackend backend) {
+    public BlockDevice(BlockBackend backend, BlockConfig settings) {
         this.backend = backend;
+        this.settings = settings;
+        inFlight = new int[settings.queues()];
         long offered = F_SIZE_MAX | F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_CONFIG_WCE;
         VirtioConfig.write(config, CAPACITY, 8, backend.sizeBytes() >>> SECTOR_SHIFT);
         VirtioConfig.write(config, SIZE_MAX, 4, SEGMENT_BYTES);
         VirtioConfig.write(config, SEG_MAX, 4, MAX_SEGMENTS);
         VirtioConfig.write(config, BLK_SIZE, 4, backend.blockSizeBytes());
-        VirtioConfig.write(config, NUM_QUEUES, 2, 1);
+        VirtioConfig.write(config, NUM_QUEUES, 2, settings.queues());
+        if (settings.queues() > 1) {
+            offered |= F_MQ;
+        }
         int alignment = backend.blockSizeBytes() >>> SECTOR_SHIFT;
         if (backend.isReadOnly()) {
             offered |= F_RO;
@@ -88,7 +116,7 @@ public final class BlockDevice implements VirtioDevice {
             offered |= F_WRITE_ZEROES;
             VirtioConfig.write(config, MAX_WRITE_ZEROES_SECTORS, 4, MAX_RANGE_SECTORS);
             VirtioConfig.write(config, MAX_WRITE_ZEROES_SEG, 4, 1);
-            VirtioConfig.write(config, WRITE_ZEROES_MAY_UNMAP, 1, 0);
+            VirtioConfig.write(config, WRITE_ZEROES_MAY_UNMAP, 1, backend.canDiscard() ? 1 : 0);
             if (backend.canDiscard()) {
                 offered |= F_DISCARD;
                 VirtioConfig.write(config, MAX_DISCARD_SECTORS, 4, MAX_RANGE_SECTORS);
@@ -97,9 +125,6 @@ public final class BlockDevice implements VirtioDevice {
             }
         }
         features = offered;
-        for (int i = 0; i < QUEUE_SIZE; i++) {
-            free.add(new BlockRequest(backend, listener));
-        }
     }
 
     @Override
@@ -119,7 +144,9 @@ public final class BlockDevice implements VirtioDevice {
 
     @Override
     public int[] queueSizes() {
-        return new int[] {QUEUE_SIZE};
+        int[] sizes = new int[settings.queues()];
+        Arrays.fill(sizes, QUEUE_SIZE);
+        return sizes;
     }
 
     @Override
@@ -129,7 +156,10 @@ public final class BlockDevice implements VirtioDevice {
 
     @Override
     public int readConfig(int offset, int sizeBytes) {
-        int value = VirtioConfig.read(config, offset, sizeBytes);
+        int value;
+        synchronized (config) {
+            value = VirtioConfig.read(config, offset, sizeBytes);
+        }
         int in = WRITEBACK - offset;
         if (in >= 0 && in < sizeBytes && writeback) {
             value |= 1 << (8 * in);
@@ -142,6 +172,21 @@ public final class BlockDevice implements VirtioDevice {
         if (offset == WRITEBACK && sizeBytes == 1) {
             writeback = (value & 1) != 0;
         }
+    }
+
+    /** The backend has grown: tells the driver. From any thread. */
+    public void resized() {
+        long sectors = backend.sizeBytes() >>> SECTOR_SHIFT;
+        context()
+                .configChanged(() -> {
+                    synchronized (config) {
+                        VirtioConfig.write(config, CAPACITY, 8, sectors);
+                    }
+                });
+    }
+
+    public BlockBackend backend() {
+        return backend;
     }
 
     @Override
@@ -160,6 +205,8 @@ public final class BlockDevice implements VirtioDevice {
     @Override
     public void start(long features) {
         negotiated = features;
+        crowded = 0;
+        stopping = false;
     }
 
     /** §5.2.5.2, §5.2.6.2: without a way to flush, a completed write must be durable. */
@@ -190,28 +237,33 @@ public final class BlockDevice implements VirtioDevice {
     @Override
     public void process(long signals) {
         VirtioContext context = context();
-        if (!context.hasQueue(0)) {
-            return;
+        long rung = (signals | crowded | complete(context)) & (1L << inFlight.length) - 1;
+        if ((signals & RETRY) != 0 && context.isServing()) {
+            retry(context);
         }
-        Virtqueue queue = context.queue(0);
-        complete(queue);
-        if (context.isServing()) {
-            submit(context, queue);
-            // What completed at once.
-            complete(queue);
+        while (rung != 0) {
+            int index = Long.numberOfTrailingZeros(rung);
+            rung &= rung - 1;
+            if (context.isServing() && context.hasQueue(index)) {
+                submit(context, index);
+            }
         }
+        // What completed at once.
+        crowded |= complete(context);
     }
 
-    private void submit(VirtioContext context, Virtqueue queue) {
+    private void submit(VirtioContext context, int index) {
+        Virtqueue queue = context.queue(index);
         boolean writethrough = isWritethrough();
+        crowded &= ~(1L << index);
         do {
             queue.disableNotifications();
             while (true) {
-                // As many as the queue has: there is one for every chain that can be in flight.
-                BlockRequest request = free.poll();
-                if (request == null) {
-                    throw new IllegalStateException("more chains in flight than the queue has");
+                if (inFlight[index] == queue.size()) {
+                    crowded |= 1L << index;
+                    return;
                 }
+                BlockRequest request = unused();
                 Virtqueue.Poll poll = queue.poll(request.chain);
                 if (poll != Virtqueue.Poll.CHAIN) {
                     free.push(request);
@@ -221,26 +273,44 @@ public final class BlockDevice implements VirtioDevice {
                     }
                     break;
                 }
-                inFlight++;
-                String broken = request.start(writethrough);
-                if (broken != null) {
-                    inFlight--;
-                    free.push(request);
-                    context.guestFault("block: " + broken);
+                inFlight[index]++;
+                request.queue = index;
+                if (!isWell(context, request, request.start(writethrough))) {
                     return;
                 }
-                if (inFlight == queue.size()) {
-                    break;
-                }
             }
-        } while (inFlight < queue.size() && queue.enableNotifications());
+        } while (queue.enableNotifications());
     }
 
-    private void complete(Virtqueue queue) {
-        BlockRequest newest = done.getAndSet(null);
-        if (newest == null) {
-            return;
+    /** There are as many as ever were in flight. */
+    private BlockRequest unused() {
+        BlockRequest request = free.poll();
+        return request == null ? new BlockRequest(backend, listener) : request;
+    }
+
+    private boolean isWell(VirtioContext context, BlockRequest request, @Nullable String broken) {
+        if (broken == null) {
+            return true;
         }
+        inFlight[request.queue]--;
+        free.push(request);
+        context.guestFault("block: " + broken);
+        return false;
+    }
+
+    private void retry(VirtioContext context) {
+        List<BlockRequest> again = List.copyOf(kept);
+        kept.clear();
+        for (BlockRequest request : again) {
+            if (!isWell(context, request, request.retry(isWritethrough()))) {
+                return;
+            }
+        }
+    }
+
+    /** Returns what is done to the driver. The queues to which that happened. */
+    private long complete(VirtioContext context) {
+        BlockRequest newest = done.getAndSet(null);
         // Oldest first, so that none waits for ever.
         BlockRequest oldest = null;
         while (newest != null) {
@@ -249,30 +319,53 @@ public final class BlockDevice implements VirtioDevice {
             oldest = newest;
             newest = before;
         }
+        long touched = 0;
         while (oldest != null) {
-            BlockRequest after = oldest.next;
-            oldest.next = null;
-            queue.push(oldest.chain, oldest.complete());
-            free.push(oldest);
-            inFlight--;
-            oldest = after;
+            BlockRequest request = oldest;
+            oldest = request.next;
+            request.next = null;
+            if (request.isKept() && !stopping) {
+                kept.add(request);
+                continue;
+            }
+            context.queue(request.queue).push(request.chain, request.complete());
+            touched |= 1L << request.queue;
+            free.push(request);
+            inFlight[request.queue]--;
         }
-        queue.notifyDriver();
+        for (long left = touched; left != 0; left &= left - 1) {
+            context.queue(Long.numberOfTrailingZeros(left)).notifyDriver();
+        }
+        return touched;
     }
 
     @Override
     public void stop() {
         writeback = true;
+        stopping = true;
+        for (BlockRequest request : kept) {
+            inFlight[request.queue]--;
+            free.push(request);
+        }
+        kept.clear();
     }
 
     @Override
     public boolean isIdle() {
-        return inFlight == 0;
+        int all = 0;
+        for (int each : inFlight) {
+            all += each;
+        }
+        return all == kept.size();
     }
 
     @Override
     public VirtioDeviceState save() {
-        return new BlockState(writeback);
+        return new BlockState(
+                writeback,
+                kept.stream()
+                        .map(each -> new BlockState.Kept(each.queue, each.chain.head()))
+                        .toList());
     }
 
     @Override
@@ -281,6 +374,22 @@ public final class BlockDevice implements VirtioDevice {
             throw new IllegalArgumentException("not a state of a block device: " + state);
         }
         writeback = saved.writeback();
+        VirtioContext context = context();
+        for (BlockState.Kept each : saved.kept()) {
+            int index = each.queue();
+            if (index < 0 || index >= inFlight.length || !context.hasQueue(index)) {
+                throw new IllegalArgumentException("no queue for " + each);
+            }
+            BlockRequest request = unused();
+            String broken = context.queue(index).retake(request.chain, each.head());
+            if (broken != null) {
+                throw new IllegalArgumentException(each + ": " + broken);
+            }
+            request.queue = index;
+            request.keep();
+            inFlight[index]++;
+            kept.add(request);
+        }
     }
 
     @Override

@@ -11,6 +11,7 @@ final class BlockLayout {
     static final long F_BLK_SIZE = 1L << 6;
     static final long F_FLUSH = 1L << 9;
     static final long F_CONFIG_WCE = 1L << 11;
+    static final long F_MQ = 1L << 12;
     static final long F_DISCARD = 1L << 13;
     static final long F_WRITE_ZEROES = 1L << 14;
 

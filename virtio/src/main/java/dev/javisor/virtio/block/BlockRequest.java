@@ -20,8 +20,12 @@ final class BlockRequest implements BlockIo.Completion {
     interface Listener {
         void done(BlockRequest request);
 
-        /** The host could not do it; {@link #done} follows. */
-        void failed(BlockException error);
+        /**
+         * The host could not do it; {@link #done} follows.
+         *
+         * @return whether the request is kept for another try
+         */
+        boolean failed(boolean read, BlockException error);
     }
 
     final DescriptorChain chain = new DescriptorChain();
@@ -32,6 +36,16 @@ final class BlockRequest implements BlockIo.Completion {
     private final BlockBackend backend;
     private final Listener listener;
     private final byte[] header = new byte[HEADER_BYTES];
+
+    /** The queue that {@link #chain} is of. */
+    int queue;
+
+    /** It failed, and waits for another try. */
+    private boolean kept;
+
+    /** The operation that is tried, and tried again. Null before the first try. */
+    private @Nullable BlockIo io;
+
     private int type;
     private int status;
 
@@ -40,6 +54,9 @@ final class BlockRequest implements BlockIo.Completion {
 
     /** A flush follows before this write may complete. */
     private boolean durable;
+
+    /** That flush is under way. */
+    private boolean flushing;
 
     BlockRequest(BlockBackend backend, Listener listener) {
         this.backend = backend;
@@ -61,14 +78,47 @@ final class BlockRequest implements BlockIo.Completion {
         long out = chain.readableBytes() - HEADER_BYTES;
         inBytes = 0;
         durable = false;
+        kept = false;
         switch (type) {
             case T_IN -> read(sector, chain.writableBytes() - 1);
             case T_OUT -> write(sector, out, writethrough);
-            case T_FLUSH -> backend.submit(BlockIo.flush(this));
+            case T_FLUSH -> attempt(BlockIo.flush(this));
             case T_GET_ID -> getId();
             case T_DISCARD, T_WRITE_ZEROES -> range(out, writethrough);
             default -> finish(S_UNSUPP);
         }
+        return null;
+    }
+
+    private void attempt(BlockIo operation) {
+        io = operation;
+        flushing = false;
+        backend.submit(operation);
+    }
+
+    /** Keeps a request that was polled, without a first try. */
+    void keep() {
+        kept = true;
+        io = null;
+    }
+
+    boolean isKept() {
+        return kept;
+    }
+
+    /**
+     * I/O thread: tries a kept request again, a durable write from its beginning: after a flush
+     * that failed, the host may have dropped what was written.
+     *
+     * @return as {@link #start}
+     */
+    @Nullable String retry(boolean writethrough) {
+        BlockIo again = io;
+        if (again == null) {
+            return start(writethrough);
+        }
+        kept = false;
+        attempt(again);
         return null;
     }
 
@@ -88,8 +138,7 @@ final class BlockRequest implements BlockIo.Completion {
             return;
         }
         inBytes = sizeBytes;
-        backend.submit(
-                BlockIo.read(sector << SECTOR_SHIFT, chain.writableSlices(0, sizeBytes), this));
+        attempt(BlockIo.read(sector << SECTOR_SHIFT, chain.writableSlices(0, sizeBytes), this));
     }
 
     private void write(long sector, long sizeBytes, boolean writethrough) {
@@ -98,7 +147,7 @@ final class BlockRequest implements BlockIo.Completion {
             return;
         }
         durable = writethrough;
-        backend.submit(
+        attempt(
                 BlockIo.write(
                         sector << SECTOR_SHIFT,
                         chain.readableSlices(HEADER_BYTES, sizeBytes),
@@ -141,7 +190,7 @@ final class BlockRequest implements BlockIo.Completion {
         durable = writethrough;
         long offset = sector << SECTOR_SHIFT;
         long bytes = sectors << SECTOR_SHIFT;
-        backend.submit(
+        attempt(
                 discard
                         ? BlockIo.discard(offset, bytes, this)
                         : BlockIo.writeZeroes(offset, bytes, this));
@@ -150,10 +199,10 @@ final class BlockRequest implements BlockIo.Completion {
     @Override
     public void completed(@Nullable BlockException error) {
         if (error != null) {
-            listener.failed(error);
+            kept = listener.failed(type == T_IN, error);
             finish(S_IOERR);
-        } else if (durable) {
-            durable = false;
+        } else if (durable && !flushing) {
+            flushing = true;
             backend.submit(BlockIo.flush(this));
         } else {
             finish(S_OK);

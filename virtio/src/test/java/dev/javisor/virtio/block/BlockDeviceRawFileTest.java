@@ -2,6 +2,7 @@ package dev.javisor.virtio.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.ImageBackend;
@@ -41,7 +42,8 @@ class BlockDeviceRawFileTest {
                                         file,
                                         DiskFormat.RAW,
                                         false,
-                                        new DiskFiles.References.Refused())));
+                                        new DiskFiles.References.Refused())),
+                        new BlockConfig(1, DiskErrors.STANDARD, _ -> {}));
         VirtioBench bench = new VirtioBench(device, thread);
         assertThat(bench.driver.negotiateAll()).isTrue();
         DriverQueue queue = bench.driver.setUpQueue(0, 256);

@@ -1,8 +1,12 @@
 package dev.javisor.virtio.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.javisor.block.DiskErrors;
+import dev.javisor.block.ErrorPolicy;
 import dev.javisor.virtio.DescriptorChain;
+import dev.javisor.virtio.VirtioState;
 import dev.javisor.virtio.driver.DriverQueue;
 import dev.javisor.virtio.driver.VirtioBench;
 import java.util.ArrayList;
@@ -19,7 +23,19 @@ class BlockDeviceTest {
     private static final int UNTOUCHED = 0xEE;
 
     private final MemoryDisk disk = new MemoryDisk(DISK_BYTES, false);
-    private final VirtioBench bench = new VirtioBench(new BlockDevice(disk));
+    private final List<String> stops = new ArrayList<>();
+    private final VirtioBench bench = new VirtioBench(device(disk, 1));
+
+    private static BlockDevice device(MemoryDisk disk, int queues) {
+        return new BlockDevice(disk, new BlockConfig(queues, DiskErrors.STANDARD, _ -> {}));
+    }
+
+    private VirtioBench stopping(ErrorPolicy reads, ErrorPolicy writes) {
+        DiskErrors errors = new DiskErrors(reads, writes);
+        return new VirtioBench(
+                new BlockDevice(
+                        disk, new BlockConfig(1, errors, error -> stops.add(error.getMessage()))));
+    }
 
     private DriverQueue boot(VirtioBench on, long features) {
         assertThat(on.driver.negotiate(features)).isTrue();
@@ -272,9 +288,181 @@ class BlockDeviceTest {
     }
 
     @Test
+    void spec_5_2_4_multiQueue_eachQueueCompletesItsOwn() {
+        new Random(4).nextBytes(disk.bytes);
+        VirtioBench many = new VirtioBench(device(disk, 3));
+        assertThat(many.driver.offered() & BlockLayout.F_MQ).isNotZero();
+        assertThat(many.driver.device(34, 2)).as("num_queues").isEqualTo(3);
+        assertThat(many.driver.negotiate(-1)).isTrue();
+        // A driver need not use all of them.
+        DriverQueue first = many.driver.setUpQueue(0, 64);
+        DriverQueue third = many.driver.setUpQueue(2, 4);
+        many.driver.driverOk();
+        many.loop.run();
+        disk.deferred = true;
+        third.setIndirect(true);
+        Request a = request(many, 0, 0, 512);
+        submit(many, first, a, true);
+        List<Request> others = new ArrayList<>();
+        for (int i = 1; i <= 4; i++) {
+            others.add(request(many, 0, i, 512));
+            submit(many, third, others.getLast(), true);
+        }
+        assertThat(disk.waiting()).isEqualTo(5);
+        disk.completeNewest();
+        many.loop.run();
+        assertThat(first.take()).isNull();
+        assertThat(third.take()).isNotNull();
+        // The one that was full takes more.
+        submit(many, third, request(many, 0, 9, 512), true);
+        assertThat(disk.waiting()).isEqualTo(5);
+        while (disk.waiting() > 0) {
+            disk.completeOldest();
+        }
+        many.loop.run();
+        assertThat(first.take()).isNotNull();
+        assertThat(many.memory.read(a.data, 512)).isEqualTo(Arrays.copyOf(disk.bytes, 512));
+        for (int i = 0; i < 4; i++) {
+            assertThat(third.take()).isNotNull();
+            assertThat(many.memory.readByte(others.get(i).status)).isEqualTo(OK);
+        }
+    }
+
+    @Test
+    void spec_2_5_grow_changesCapacityAndGeneration_andInterrupts() {
+        BlockDevice device = (BlockDevice) bench.endpoint.device();
+        DriverQueue queue = boot();
+        int before = bench.driver.common(0x15, 1);
+        assertThat(status(run(queue, 0, DISK_BYTES / 512, 512, true))).isEqualTo(IOERR);
+        disk.grow(2 * DISK_BYTES);
+        device.resized();
+        assertThat(bench.driver.common(0x15, 1)).as("generation").isNotEqualTo(before);
+        assertThat(bench.driver.device(0, 4)).isEqualTo(2 * DISK_BYTES / 512);
+        assertThat(bench.driver.isr() & 2).as("configuration interrupt").isEqualTo(2);
+        assertThat(status(run(queue, 0, DISK_BYTES / 512, 512, true))).isEqualTo(OK);
+    }
+
+    @Test
+    void errorPolicy_stop_keepsTheRequestUntilTheMachineGoesOn() {
+        VirtioBench on = stopping(ErrorPolicy.STOP, ErrorPolicy.STOP);
+        DriverQueue queue = boot(on, -1);
+        disk.failing = true;
+        Request read = request(on, 0, 0, 512);
+        Request write = request(on, 1, 1, 512);
+        submit(on, queue, read, true);
+        submit(on, queue, write, false);
+        assertThat(stops).hasSize(2);
+        assertThat(queue.take()).as("the guest sees nothing").isNull();
+        pause(on);
+        // Nothing is mended: they are kept once more.
+        resume(on);
+        assertThat(queue.take()).isNull();
+        assertThat(stops).hasSize(4);
+        pause(on);
+        disk.failing = false;
+        resume(on);
+        assertThat(queue.take()).isNotNull();
+        assertThat(queue.take()).isNotNull();
+        assertThat(on.memory.readByte(read.status)).isEqualTo(OK);
+        assertThat(on.memory.readByte(write.status)).isEqualTo(OK);
+        assertThat(disk.log)
+                .containsExactly(
+                        "READ@0+512",
+                        "WRITE@512+512",
+                        "READ@0+512",
+                        "WRITE@512+512",
+                        "READ@0+512",
+                        "WRITE@512+512");
+    }
+
+    @Test
+    void errorPolicy_enospc_stopsOnlyForAFullHost() {
+        VirtioBench on = stopping(ErrorPolicy.REPORT, ErrorPolicy.ENOSPC);
+        DriverQueue queue = boot(on, -1);
+        disk.failing = true;
+        Request broken = request(on, 1, 0, 512);
+        submit(on, queue, broken, false);
+        assertThat(queue.take()).isNotNull();
+        assertThat(on.memory.readByte(broken.status)).isEqualTo(IOERR);
+        disk.full = true;
+        submit(on, queue, request(on, 1, 0, 512), false);
+        assertThat(queue.take()).isNull();
+        assertThat(stops).containsExactly("memory-disk is full");
+    }
+
+    @Test
+    void errorPolicy_durableWrite_isRetriedFromTheWrite() {
+        VirtioBench on = stopping(ErrorPolicy.STOP, ErrorPolicy.STOP);
+        DriverQueue queue = boot(on, ~(BlockLayout.F_FLUSH | BlockLayout.F_CONFIG_WCE));
+        disk.deferred = true;
+        submit(on, queue, request(on, 1, 0, 512), false);
+        disk.completeOldest();
+        disk.failing = true;
+        disk.completeOldest();
+        on.loop.run();
+        disk.failing = false;
+        disk.deferred = false;
+        pause(on);
+        resume(on);
+        assertThat(queue.take()).isNotNull();
+        assertThat(disk.log)
+                .containsExactly("WRITE@0+512", "FLUSH@0+0", "WRITE@0+512", "FLUSH@0+0");
+    }
+
+    @Test
+    void errorPolicy_keptRequests_areForgottenByAReset() {
+        VirtioBench on = stopping(ErrorPolicy.STOP, ErrorPolicy.STOP);
+        DriverQueue queue = boot(on, -1);
+        disk.failing = true;
+        submit(on, queue, request(on, 1, 0, 512), false);
+        on.driver.setCommon(0x14, 1, 0);
+        on.loop.run();
+        assertThat(on.driver.status()).isZero();
+        disk.failing = false;
+        Request next = request(on, 0, 0, 512);
+        submit(on, boot(on, -1), next, true);
+        assertThat(on.memory.readByte(next.status)).isEqualTo(OK);
+        assertThat(disk.log).containsExactly("WRITE@0+512", "READ@0+512");
+    }
+
+    @Test
+    void save_keptRequests_areTriedWhereTheStateIsRestored() {
+        VirtioBench on = stopping(ErrorPolicy.STOP, ErrorPolicy.STOP);
+        DriverQueue queue = boot(on, -1);
+        disk.failing = true;
+        Request write = request(on, 1, 3, 512);
+        submit(on, queue, write, false);
+        pause(on);
+        VirtioState saved = on.endpoint.save();
+        on.driver.setCommon(0x14, 1, 0);
+        on.loop.run();
+        disk.failing = false;
+        on.endpoint.restore(saved);
+        resume(on);
+        assertThat(queue.take()).isNotNull();
+        assertThat(on.memory.readByte(write.status)).isEqualTo(OK);
+        assertThat(disk.log).containsExactly("WRITE@1536+512", "WRITE@1536+512");
+        assertThatThrownBy(() ->
+                        on.endpoint
+                                .device()
+                                .restore(new BlockState(true, List.of(new BlockState.Kept(0, 64)))))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private static void pause(VirtioBench on) {
+        on.endpoint.pause();
+        on.loop.run();
+    }
+
+    private static void resume(VirtioBench on) {
+        on.endpoint.resume();
+        on.loop.run();
+    }
+
+    @Test
     void readOnly_writes_areErrors() {
         MemoryDisk locked = new MemoryDisk(DISK_BYTES, true);
-        VirtioBench other = new VirtioBench(new BlockDevice(locked));
+        VirtioBench other = new VirtioBench(device(locked, 1));
         assertThat(other.driver.offered() & BlockLayout.F_RO).isNotZero();
         assertThat(other.driver.offered() & BlockLayout.F_DISCARD).isZero();
         DriverQueue queue = boot(other, -1);
@@ -288,7 +476,7 @@ class BlockDeviceTest {
     @Test
     void request_withoutStatusOrHeader_isAGuestFault() {
         for (boolean header : new boolean[] {true, false}) {
-            VirtioBench other = new VirtioBench(new BlockDevice(new MemoryDisk(DISK_BYTES, false)));
+            VirtioBench other = new VirtioBench(device(new MemoryDisk(DISK_BYTES, false), 1));
             DriverQueue queue = boot(other, -1);
             long at = other.driver.allocate(32, 16);
             queue.add(header ? DriverQueue.out(at, 16) : DriverQueue.in(at, 16));

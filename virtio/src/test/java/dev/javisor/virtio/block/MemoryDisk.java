@@ -3,6 +3,7 @@ package dev.javisor.virtio.block;
 import dev.javisor.block.BlockBackend;
 import dev.javisor.block.BlockException;
 import dev.javisor.block.BlockIo;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
@@ -12,12 +13,16 @@ import java.util.List;
 
 /** A disk in an array that completes when the test says so. */
 final class MemoryDisk implements BlockBackend {
-    final byte[] bytes;
+    byte[] bytes;
     final List<String> log = new ArrayList<>();
     private final ArrayDeque<BlockIo> waiting = new ArrayDeque<>();
     private final boolean readOnly;
     boolean deferred;
     boolean failing;
+
+    /** Failures are those of a host that is full. */
+    boolean full;
+
     boolean closed;
 
     MemoryDisk(int sizeBytes, boolean readOnly) {
@@ -33,6 +38,11 @@ final class MemoryDisk implements BlockBackend {
     @Override
     public long sizeBytes() {
         return bytes.length;
+    }
+
+    @Override
+    public void grow(long sizeBytes) {
+        bytes = Arrays.copyOf(bytes, (int) sizeBytes);
     }
 
     @Override
@@ -73,7 +83,12 @@ final class MemoryDisk implements BlockBackend {
 
     private void complete(BlockIo io) {
         if (failing) {
-            io.completion().completed(new BlockException("memory-disk fails as told"));
+            io.completion()
+                    .completed(
+                            full
+                                    ? BlockException.outOfSpace(
+                                            "memory-disk is full", new IOException("ENOSPC"))
+                                    : new BlockException("memory-disk fails as told"));
             return;
         }
         int at = (int) io.offset();
