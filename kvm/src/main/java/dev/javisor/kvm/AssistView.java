@@ -101,7 +101,7 @@ final class AssistView implements AssistedVcpu {
             }
             b.regs.set(LONG, RegsLayout.RIP, r.rip);
             b.regs.set(LONG, RegsLayout.RFLAGS, r.rflags);
-            b.setRegs();
+            b.changeRegs();
         }
         if ((r.changed & VcpuRegisters.EVENTS) != 0) {
             EventState events = state.events();
@@ -109,7 +109,7 @@ final class AssistView implements AssistedVcpu {
             events.setInterrupt(r.exceptionVector >= 0 ? -1 : r.interruptVector);
             events.setMasks(r.nmiMasked, r.interruptShadow);
             events.setFlags(EventsLayout.VALID_SHADOW);
-            b.setEvents();
+            b.changeEvents();
         }
         if ((r.changed & VcpuRegisters.TRANSLATIONS) != 0) {
             dropTranslations();
@@ -225,6 +225,7 @@ final class AssistView implements AssistedVcpu {
             state.platformMsrs().write(index, value);
             return true;
         }
+        b.stale();
         return state.msrs().write(index, value);
     }
 

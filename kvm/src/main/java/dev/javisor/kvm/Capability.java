@@ -26,6 +26,7 @@ enum Capability {
     MAX_VCPUS(66, false),
     TSC_CONTROL(60, false),
     TSC_DEADLINE_TIMER(72, false),
+    SYNC_REGS(74, false),
     IOEVENTFD_ANY_LENGTH(122, false),
     VCPU_ATTRIBUTES(127, false),
     X2APIC_API(129, false),

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What one vCPU's thread does about each reason why KVM_RUN returned. No allocation for I/O. */
 final class ExitHandler {
+    /** Of what an exit says, if nothing is known about it. */
+    private static final int UNION_WORDS = 8;
+
     private final RunPage run;
     private final VcpuState state;
     private final Assistance assistance;
@@ -17,7 +20,11 @@ final class ExitHandler {
 
     private String detail = "";
 
-    ExitHandler(RunPage run, VcpuState state, Assistance assistance, HostDebug debug) {
+    ExitHandler(
+            RunPage run,
+            VcpuState state,
+            Assistance assistance,
+            HostDebug debug) {
         this.run = run;
         this.debug = debug;
         this.assistance = assistance;
@@ -77,12 +84,38 @@ final class ExitHandler {
             case KvmAbi.EXIT_INTERNAL_ERROR -> {
                 return internalError(bus);
             }
+            case KvmAbi.EXIT_UNKNOWN, KvmAbi.EXIT_FAIL_ENTRY, KvmAbi.EXIT_MEMORY_FAULT -> {
+                return fault(reason);
+            }
+            case KvmAbi.EXIT_EXCEPTION, KvmAbi.EXIT_NMI -> {
+                // No KVM of today has these.
+                return fault(reason);
+            }
+            case KvmAbi.EXIT_HLT, KvmAbi.EXIT_SET_TPR, KvmAbi.EXIT_TPR_ACCESS -> {
+                // The local APIC is in the kernel.
+                return fault(reason);
+            }
+            case KvmAbi.EXIT_HYPERCALL,
+                    KvmAbi.EXIT_HYPERV,
+                    KvmAbi.EXIT_XEN,
+                    KvmAbi.EXIT_NOTIFY,
+                    KvmAbi.EXIT_DIRTY_RING_FULL,
+                    KvmAbi.EXIT_AP_RESET_HOLD,
+                    KvmAbi.EXIT_TDX -> {
+                // Of capabilities and kinds of virtual machine that are not enabled.
+                return fault(reason);
+            }
             default -> {
-                detail = describe(reason);
-                return ExitReason.FAULT;
+                // Of other architectures, or newer than this.
+                return fault(reason);
             }
         }
         return null;
+    }
+
+    private ExitReason fault(int reason) {
+        detail = describe(reason);
+        return ExitReason.FAULT;
     }
 
     private @Nullable ExitReason internalError(VcpuBus bus) {
@@ -200,14 +233,16 @@ final class ExitHandler {
                                     run.int64(RunLayout.FAULT_SIZE),
                                     run.int64(RunLayout.FAULT_ADDRESS),
                                     run.int64(RunLayout.FAULT_FLAGS));
-            default ->
-                    "%s: %#x %#x %#x"
-                            .formatted(
-                                    name,
-                                    run.int64(RunLayout.UNION),
-                                    run.int64(RunLayout.UNION + 8),
-                                    run.int64(RunLayout.UNION + 16));
+            default -> name + ":" + words(RunLayout.UNION, UNION_WORDS);
         };
+    }
+
+    private String words(int at, int count) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < count; i++) {
+            text.append(" %#x".formatted(run.int64(at + 8 * i)));
+        }
+        return text.toString();
     }
 
     private String internalError() {
@@ -219,12 +254,8 @@ final class ExitHandler {
                                     != 0;
             return bytes ? "cannot emulate " + instruction() : "cannot emulate an instruction";
         }
-        StringBuilder text = new StringBuilder("suberror " + suberror);
-        int words = Math.min(run.int32(RunLayout.INTERNAL_COUNT), 16);
-        for (int i = 0; i < words; i++) {
-            text.append(" %#x".formatted(run.int64(RunLayout.INTERNAL_DATA + 8 * i)));
-        }
-        return text.toString();
+        int count = Math.clamp(run.int32(RunLayout.INTERNAL_COUNT), 0, 16);
+        return "suberror " + suberror + words(RunLayout.INTERNAL_DATA, count);
     }
 
     private String instruction() {

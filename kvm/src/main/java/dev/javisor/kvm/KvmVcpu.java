@@ -44,6 +44,7 @@ final class KvmVcpu implements Vcpu {
     private final int processId;
     private final RunPage run;
     private final BoundIoctl enterGuest;
+    private final SyncedRegisters synced;
     private final VcpuState state;
     private final ExitHandler exits;
     private final ExternalInterrupts external;
@@ -76,7 +77,8 @@ final class KvmVcpu implements Vcpu {
         this.cleanup = cleanup;
         this.enterGuest = system.bindIoctl(calls.fd(), KvmAbi.RUN);
         cleanup.add(enterGuest::close);
-        this.state = new VcpuState(vm, calls, id);
+        this.synced = new SyncedRegisters(run, vm.device().value(Capability.SYNC_REGS));
+        this.state = new VcpuState(vm, calls, id, run, synced);
         cleanup.add(state::close);
         this.external = new ExternalInterrupts(run, state);
         this.debug = new HostDebug(calls, vm.device().value(Capability.SET_GUEST_DEBUG2));
@@ -190,6 +192,7 @@ final class KvmVcpu implements Vcpu {
             }
         }
         boolean trap = state.hasTrapFlag();
+        state.buffers().flush();
         debug.beginStep(activity == CpuState.Activity.RUNNING);
         ExitReason reason;
         try {
@@ -212,6 +215,7 @@ final class KvmVcpu implements Vcpu {
 
     /** Somebody else has executed for this vCPU: what KVM said of its interrupt flag is old. */
     void assisted() {
+        synced.needed();
         external.forget();
     }
 
@@ -251,6 +255,7 @@ final class KvmVcpu implements Vcpu {
             if (!exclusion.isWanted()) {
                 int result = enterGuest.call();
                 inGuest = false;
+                synced.left(result);
                 return result;
             }
             inGuest = false;
@@ -283,6 +288,7 @@ final class KvmVcpu implements Vcpu {
         while (exits.isIncomplete()) {
             run.setImmediateExit(1);
             int result = enterGuest.call();
+            synced.left(result);
             if (result == 0) {
                 ExitReason reason = exits.handle(bus);
                 if (reason != null) {
@@ -355,6 +361,7 @@ final class KvmVcpu implements Vcpu {
 
     @Override
     public void setDebug(GuestDebug asked) {
+        state.buffers().flush();
         debug.ask(asked);
     }
 

@@ -55,5 +55,13 @@ final class RunLayout {
     static final int FAULT_ADDRESS = 40;
     static final int FAULT_SIZE = 48;
 
+    /** Which of the structures below KVM fills at each exit, and takes at the next entry. */
+    static final int VALID_REGISTERS = 288;
+
+    static final int DIRTY_REGISTERS = 296;
+    static final int SYNC_REGS = 304;
+    static final int SYNC_SREGS = SYNC_REGS + RegsLayout.SIZE_BYTES;
+    static final int SYNC_EVENTS = SYNC_SREGS + SregsLayout.SIZE_BYTES;
+
     private RunLayout() {}
 }

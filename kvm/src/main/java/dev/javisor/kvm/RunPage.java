@@ -79,6 +79,11 @@ final class RunPage implements AutoCloseable {
         BYTE.setVolatile(page, (long) RunLayout.IMMEDIATE_EXIT, (byte) value);
     }
 
+    /** A structure in it. */
+    MemorySegment part(int offset, int sizeBytes) {
+        return page.asSlice(offset, sizeBytes);
+    }
+
     int exitReason() {
         return int32(RunLayout.EXIT_REASON);
     }

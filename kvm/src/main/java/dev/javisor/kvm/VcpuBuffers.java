@@ -4,13 +4,17 @@ import dev.javisor.linux.Errno;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** The structures of one vCPU's state, and their ioctls. Belongs to the vCPU's thread. */
+/**
+ * The structures of one vCPU's state, and their ioctls. Belongs to the vCPU's thread. Three of them
+ * lie in the run page: see {@link SyncedRegisters}.
+ */
 final class VcpuBuffers implements AutoCloseable {
     private final KvmCalls vcpu;
     private final Arena arena = Arena.ofShared();
-    final MemorySegment regs = arena.allocate(RegsLayout.SIZE_BYTES, 8);
-    final MemorySegment sregs = arena.allocate(SregsLayout.SIZE_BYTES, 8);
-    final MemorySegment events = arena.allocate(EventsLayout.SIZE_BYTES, 8);
+    private final SyncedRegisters synced;
+    final MemorySegment regs;
+    final MemorySegment sregs;
+    final MemorySegment events;
     final MemorySegment debug = arena.allocate(DebugLayout.SIZE_BYTES, 8);
     final MemorySegment xcrs = arena.allocate(XcrsLayout.SIZE_BYTES, 8);
     final MemorySegment lapic = arena.allocate(1024, 8);
@@ -21,8 +25,12 @@ final class VcpuBuffers implements AutoCloseable {
     /**
      * @param xsaveBytes what KVM_CAP_XSAVE2 says, or 0
      */
-    VcpuBuffers(KvmCalls vcpu, int xsaveBytes) {
+    VcpuBuffers(KvmCalls vcpu, RunPage run, SyncedRegisters synced, int xsaveBytes) {
         this.vcpu = vcpu;
+        this.synced = synced;
+        this.regs = run.part(RunLayout.SYNC_REGS, RegsLayout.SIZE_BYTES);
+        this.sregs = run.part(RunLayout.SYNC_SREGS, SregsLayout.SIZE_BYTES);
+        this.events = run.part(RunLayout.SYNC_EVENTS, EventsLayout.SIZE_BYTES);
         this.xsave = arena.allocate(Math.max(xsaveBytes, 4096), 64);
         this.getXsave = xsaveBytes > 4096 ? KvmAbi.GET_XSAVE2 : KvmAbi.GET_XSAVE;
     }
@@ -33,6 +41,7 @@ final class VcpuBuffers implements AutoCloseable {
 
     /** What KVM refuses in a state is a state that this vCPU cannot have. */
     private void set(String what, long request, MemorySegment from) {
+        synced.stale();
         int result = vcpu.attempt(request, from);
         if (result == -Errno.EINVAL) {
             throw new IllegalArgumentException("CPU state: KVM refuses the " + what);
@@ -41,27 +50,39 @@ final class VcpuBuffers implements AutoCloseable {
     }
 
     void getRegs() {
+        if (synced.holds(SyncedRegisters.REGS)) {
+            return;
+        }
         get("registers", KvmAbi.GET_REGS, regs);
     }
 
     void setRegs() {
         set("registers", KvmAbi.SET_REGS, regs);
+        synced.settled(SyncedRegisters.REGS);
     }
 
     void getSregs() {
+        if (synced.holds(SyncedRegisters.SREGS)) {
+            return;
+        }
         get("system registers", KvmAbi.GET_SREGS, sregs);
     }
 
     void setSregs() {
         set("system registers", KvmAbi.SET_SREGS, sregs);
+        synced.settled(SyncedRegisters.SREGS);
     }
 
     void getEvents() {
+        if (synced.holds(SyncedRegisters.EVENTS)) {
+            return;
+        }
         get("events", KvmAbi.GET_VCPU_EVENTS, events);
     }
 
     void setEvents() {
         set("events", KvmAbi.SET_VCPU_EVENTS, events);
+        synced.settled(SyncedRegisters.EVENTS);
     }
 
     void getDebug() {
@@ -89,6 +110,9 @@ final class VcpuBuffers implements AutoCloseable {
     }
 
     void getMpState() {
+        // KVM acts on INIT and SIPI now.
+        flush();
+        synced.stale();
         get("activity", KvmAbi.GET_MP_STATE, mpState);
     }
 
@@ -105,12 +129,50 @@ final class VcpuBuffers implements AutoCloseable {
     }
 
     void nmi() {
+        synced.stale();
         vcpu.call("take an NMI", KvmAbi.NMI, 0);
+    }
+
+    /** What an assistant changed: at the next entry, if KVM then looks. */
+    void changeRegs() {
+        if (!synced.defer(SyncedRegisters.REGS)) {
+            setRegs();
+        }
+    }
+
+    void changeEvents() {
+        if (!synced.defer(SyncedRegisters.EVENTS)) {
+            setEvents();
+        }
+    }
+
+    /** KVM gets what was left to the next entry. */
+    void flush() {
+        if (synced.isDeferred(SyncedRegisters.REGS)) {
+            setRegs();
+        }
+        if (synced.isDeferred(SyncedRegisters.EVENTS)) {
+            setEvents();
+        }
+    }
+
+    /** KVM was told something that may have changed these structures. */
+    void stale() {
+        synced.stale();
+    }
+
+    /** The whole state is replaced. */
+    void forget() {
+        synced.stale();
+        synced.settled(SyncedRegisters.REGS | SyncedRegisters.EVENTS);
     }
 
     /** All registers as text, as far as KVM still tells them. */
     String dump(int id) {
-        if (vcpu.attempt(KvmAbi.GET_REGS, regs) < 0 || vcpu.attempt(KvmAbi.GET_SREGS, sregs) < 0) {
+        boolean told =
+                synced.holds(SyncedRegisters.REGS) || vcpu.attempt(KvmAbi.GET_REGS, regs) >= 0;
+        told &= synced.holds(SyncedRegisters.SREGS) || vcpu.attempt(KvmAbi.GET_SREGS, sregs) >= 0;
+        if (!told) {
             return "vCPU " + id + ": KVM does not tell its registers";
         }
         return RegisterDump.of(id, regs, sregs);

@@ -31,14 +31,14 @@ final class VcpuState implements AutoCloseable {
     /** The vCPU's counter minus the guest clock, as last set or told. */
     private long tscOffset;
 
-    VcpuState(KvmVirtualMachine vm, KvmCalls vcpu, int id) {
+    VcpuState(KvmVirtualMachine vm, KvmCalls vcpu, int id, RunPage run, SyncedRegisters synced) {
         this.vm = vm;
         this.id = id;
         this.msrs = new MsrAccess(vcpu);
         this.platformMsrs = new PlatformMsrs(vm.hasPlatformMsrs());
         vm.cpuid().set(vcpu, id);
         this.tsc = new TscOffset(vcpu, msrs, vm.vmClock());
-        this.b = new VcpuBuffers(vcpu, vm.device().value(Capability.XSAVE2));
+        this.b = new VcpuBuffers(vcpu, run, synced, vm.device().value(Capability.XSAVE2));
         this.events = new EventState(b);
     }
 
@@ -151,6 +151,7 @@ final class VcpuState implements AutoCloseable {
      */
     void restore(CpuState s) {
         StateCheck.check(s);
+        b.forget();
         tscOffset = s.tscOffset();
         tsc.setNeutral(tscOffset);
         restoreSregs(s);

@@ -29,6 +29,11 @@ class FakeKvm implements SystemCalls {
     final Map<Long, Arena> mapped = new HashMap<>();
     final Map<Long, MemorySegment> pages = new HashMap<>();
     final Map<Integer, MemorySegment> vcpuPages = new HashMap<>();
+
+    /** Capabilities that were enabled, with their argument. */
+    final Map<Integer, Long> enabled = new HashMap<>();
+
+    final Map<Integer, MemorySegment> vcpuRings = new HashMap<>();
     final Map<Capability, Integer> capabilities = new HashMap<>();
     final List<String> kicks = new ArrayList<>();
     final List<Long> requests = new ArrayList<>();
@@ -56,6 +61,7 @@ class FakeKvm implements SystemCalls {
     FakeKvm() {
         capabilities.put(Capability.MAX_VCPUS, 255);
         capabilities.put(Capability.XSAVE2, 4096);
+        capabilities.put(Capability.SYNC_REGS, 7);
     }
 
     private synchronized boolean fails(String call) {
@@ -141,6 +147,9 @@ class FakeKvm implements SystemCalls {
             argument.set(ValueLayout.JAVA_LONG, 0, 1_000_000);
             argument.set(ValueLayout.JAVA_INT, 8, KvmAbi.CLOCK_HOST_TSC);
             argument.set(ValueLayout.JAVA_LONG, 24, 5_000_000);
+        } else if (request == KvmAbi.ENABLE_CAP) {
+            enabled.put(
+                    argument.get(ValueLayout.JAVA_INT, 0), argument.get(ValueLayout.JAVA_LONG, 8));
         } else if (isStateOf(request)) {
             state(fd, request, argument);
         }
@@ -239,12 +248,37 @@ class FakeKvm implements SystemCalls {
         return new BoundIoctl() {
             @Override
             public int call() {
-                return guest.run(Objects.requireNonNull(vcpuPages.get(fd)));
+                MemorySegment page = Objects.requireNonNull(vcpuPages.get(fd));
+                synchronize(fd, page, true);
+                int result = guest.run(page);
+                synchronize(fd, page, false);
+                return result;
             }
 
             @Override
             public void close() {}
         };
+    }
+
+    /** KVM_CAP_SYNC_REGS: registers, system registers and events travel in the page. */
+    private synchronized void synchronize(int fd, MemorySegment page, boolean entry) {
+        int which = entry ? RunLayout.DIRTY_REGISTERS : RunLayout.VALID_REGISTERS;
+        long bits = page.get(ValueLayout.JAVA_LONG, which);
+        if (bits == 0) {
+            return;
+        }
+        long[] get = {KvmAbi.GET_REGS, KvmAbi.GET_SREGS, KvmAbi.GET_VCPU_EVENTS};
+        long[] set = {KvmAbi.SET_REGS, KvmAbi.SET_SREGS, KvmAbi.SET_VCPU_EVENTS};
+        int[] at = {RunLayout.SYNC_REGS, RunLayout.SYNC_SREGS, RunLayout.SYNC_EVENTS};
+        for (int i = 0; i < 3; i++) {
+            if ((bits & 1L << i) != 0) {
+                int size = (int) (get[i] >>> 16 & 0x3FFF);
+                state(fd, entry ? set[i] : get[i], page.asSlice(at[i], size));
+            }
+        }
+        if (entry) {
+            page.set(ValueLayout.JAVA_LONG, which, 0);
+        }
     }
 
     @SuppressWarnings("MustBeClosedChecker") // closed by munmap
@@ -256,7 +290,7 @@ class FakeKvm implements SystemCalls {
         Arena arena = Arena.ofShared();
         MemorySegment page = arena.allocate(sizeBytes, 4096);
         mapped.put(page.address(), arena);
-        vcpuPages.put(fd, page);
+        (offset == 0 ? vcpuPages : vcpuRings).put(fd, page);
         return page.address();
     }
 

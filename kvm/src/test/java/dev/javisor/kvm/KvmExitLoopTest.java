@@ -271,13 +271,37 @@ class KvmExitLoopTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 3, 5, 9, 11, 12, 16, 17, 27, 32, 34, 37, 39, 99})
+    @ValueSource(ints = {0, 1, 3, 5, 9, 11, 12, 16, 17, 27, 32, 34, 37, 39, 40, 41, 99})
     void exitThatNobodyServes_isAFaultWithAllRegisters(int reason) {
         script.add(page -> exit(page, reason));
         assertThat(vcpu.run(bus)).isEqualTo(ExitReason.FAULT);
         assertThat(vcpu.exitDetail())
                 .contains("KVM exit " + KvmAbi.exitName(reason))
                 .contains("RIP", "R15", "CR4", "EFER", "GDT");
+    }
+
+    @Test
+    void exitThatNobodyKnows_isToldAsItIs() {
+        script.add(page -> {
+            page.set(ValueLayout.JAVA_LONG, RunLayout.UNION, 0x1234);
+            page.set(ValueLayout.JAVA_LONG, RunLayout.UNION + 56, 0x5678);
+            return exit(page, 1000);
+        });
+        assertThat(vcpu.run(bus)).isEqualTo(ExitReason.FAULT);
+        assertThat(vcpu.exitDetail())
+                .startsWith("KVM exit reason 1000: 0x1234 0x0 0x0 0x0 0x0 0x0 0x0 0x5678");
+    }
+
+    @Test
+    void exitReasons_allHaveNames() {
+        for (int reason = 0; reason <= 41; reason++) {
+            assertThat(KvmAbi.exitName(reason)).matches("[A-Z0-9_]+");
+        }
+        assertThat(KvmAbi.exitName(KvmAbi.EXIT_NMI)).isEqualTo("NMI");
+        assertThat(KvmAbi.exitName(KvmAbi.EXIT_HYPERV)).isEqualTo("HYPERV");
+        assertThat(KvmAbi.exitName(KvmAbi.EXIT_NOTIFY)).isEqualTo("NOTIFY");
+        assertThat(KvmAbi.exitName(KvmAbi.EXIT_TDX)).isEqualTo("TDX");
+        assertThat(KvmAbi.exitName(-1)).isEqualTo("reason -1");
     }
 
     @Test

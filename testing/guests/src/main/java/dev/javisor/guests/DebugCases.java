@@ -166,8 +166,11 @@ final class DebugCases {
         bed.start64(0, CODE, STACK);
         Check.same(bed.run(0), 2, "prepared");
         ask(bed, STEP);
-        stepTo(bed, a.address("halt"), "STI");
-        stepTo(bed, a.address("woken"), "HLT");
+        // Processors differ in whether STI holds back the trap behind it, too.
+        for (int i = 0; i < 2 && save(bed).rip() != a.address("woken"); i++) {
+            Check.same(stop(bed, true, "step"), 0, "breakpoints");
+        }
+        Check.same(save(bed).rip(), a.address("woken"), "RIP behind HLT");
         Check.same(save(bed).activity(), CpuState.Activity.HALTED, "activity");
         Testbed.Run run = bed.start(0);
         bed.vm.signalMsi(0xFEE00000L, 0x51);

@@ -6,6 +6,7 @@ import dev.javisor.guests.Lockstep;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.kvm.KvmHypervisor;
 import dev.javisor.mainlinekvm.Suite.TestCase;
+import dev.javisor.softcpu.SoftAssistance;
 import dev.javisor.softcpu.SoftHypervisor;
 import dev.javisor.softcpu.Translation;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ public final class InsideMain {
         return List.of(
                 conformance("soft", new SoftHypervisor(Translation.OFF)),
                 conformance("kvm", new KvmHypervisor()),
+                assisted(),
                 lockstep(),
                 LinuxCases.kvm());
     }
@@ -41,6 +43,18 @@ public final class InsideMain {
             cases.add(new TestCase(c.name(), () -> conforms(c, hypervisor)));
         }
         return new Suite("conformance-" + accelerator, cases);
+    }
+
+    /** What the accelerator does otherwise if it has an instruction assistant. */
+    private static Suite assisted() {
+        Hypervisor kvm = new KvmHypervisor(new SoftAssistance());
+        List<TestCase> cases = new ArrayList<>();
+        for (Conformance.Case c : Conformance.casesWithAssistant()) {
+            if (c.name().startsWith("machine-")) {
+                cases.add(new TestCase(c.name(), () -> conforms(c, kvm)));
+            }
+        }
+        return new Suite("assisted-kvm", cases);
     }
 
     /** The software CPU against KVM: all state and memory, at each stop. */
