@@ -14,6 +14,7 @@ final class ExitHandler {
     private final VcpuState state;
     private final Assistance assistance;
     private final HostDebug debug;
+    private final DirtyLog dirtyLog;
 
     /** Whether KVM still has to finish the instruction whose access was served. */
     private boolean incomplete;
@@ -24,8 +25,10 @@ final class ExitHandler {
             RunPage run,
             VcpuState state,
             Assistance assistance,
-            HostDebug debug) {
+            HostDebug debug,
+            DirtyLog dirtyLog) {
         this.run = run;
+        this.dirtyLog = dirtyLog;
         this.debug = debug;
         this.assistance = assistance;
         this.state = state;
@@ -61,6 +64,7 @@ final class ExitHandler {
             case KvmAbi.EXIT_IRQ_WINDOW_OPEN, KvmAbi.EXIT_INTR, KvmAbi.EXIT_X86_BUS_LOCK -> {
                 // The loop looks for interrupts and requests; a bus lock is legal, only slow.
             }
+            case KvmAbi.EXIT_DIRTY_RING_FULL -> dirtyLog.harvest();
             case KvmAbi.EXIT_SHUTDOWN -> {
                 detail = "triple fault";
                 return ExitReason.SHUTDOWN;
@@ -99,7 +103,6 @@ final class ExitHandler {
                     KvmAbi.EXIT_HYPERV,
                     KvmAbi.EXIT_XEN,
                     KvmAbi.EXIT_NOTIFY,
-                    KvmAbi.EXIT_DIRTY_RING_FULL,
                     KvmAbi.EXIT_AP_RESET_HOLD,
                     KvmAbi.EXIT_TDX -> {
                 // Of capabilities and kinds of virtual machine that are not enabled.

@@ -23,6 +23,7 @@ public final class KvmHypervisor implements Hypervisor {
 
     private final SystemCalls system;
     private final InstructionAssistant.@Nullable Factory assistants;
+    private final DirtyTracking tracking;
 
     /** Without help: an instruction that KVM cannot emulate ends the virtual machine. */
     public KvmHypervisor() {
@@ -41,8 +42,23 @@ public final class KvmHypervisor implements Hypervisor {
      * @param assistants execute what KVM cannot; null for none
      */
     public KvmHypervisor(SystemCalls system, InstructionAssistant.@Nullable Factory assistants) {
+        this(system, assistants, DirtyTracking.BY_SIZE);
+    }
+
+    /**
+     * @param tracking how written pages are told, where the host leaves a choice
+     */
+    public KvmHypervisor(InstructionAssistant.Factory assistants, DirtyTracking tracking) {
+        this(SystemCalls.host(), assistants, tracking);
+    }
+
+    KvmHypervisor(
+            SystemCalls system,
+            InstructionAssistant.@Nullable Factory assistants,
+            DirtyTracking tracking) {
         this.system = system;
         this.assistants = assistants;
+        this.tracking = tracking;
     }
 
     @Override
@@ -150,7 +166,7 @@ public final class KvmHypervisor implements Hypervisor {
     public VirtualMachine createVirtualMachine(
             VirtualMachineConfig config, GuestMemory memory, TimeSource time) {
         try {
-            return KvmVirtualMachine.create(system, config, memory, assistants);
+            return KvmVirtualMachine.create(system, config, memory, assistants, tracking);
         } catch (LinuxException e) {
             throw new HypervisorException("KVM: " + e.getMessage(), e);
         }

@@ -2,6 +2,7 @@ package dev.javisor.kvm;
 
 import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.GuestDebug;
+import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.linux.Errno;
@@ -86,7 +87,7 @@ final class KvmVcpu implements Vcpu {
         this.assistance = new Assistance(vm, vm.assistants(), new AssistView(vm, this, state));
         cleanup.add(assistance::close);
         this.exclusion = vm.exclusion();
-        this.exits = new ExitHandler(run, state, assistance, debug);
+        this.exits = new ExitHandler(run, state, assistance, debug, vm.dirtyLog());
     }
 
     /**
@@ -105,6 +106,9 @@ final class KvmVcpu implements Vcpu {
                             Mapping.shared(
                                     system, "vCPU " + id, number, 0, vm.device().runBytes()));
             cleanup.add(run::close);
+            if (vm.dirtyLog().hasRings()) {
+                addRing(vm.dirtyLog(), system, id, number, cleanup);
+            }
             KvmVcpu vcpu = new KvmVcpu(vm, id, new KvmCalls(system, number), run, cleanup);
             vcpu.state.powerOn();
             return vcpu;
@@ -112,6 +116,21 @@ final class KvmVcpu implements Vcpu {
             cleanup.closeAfter(e);
             throw e;
         }
+    }
+
+    private static void addRing(
+            DirtyLog log, SystemCalls system, int id, int number, Cleanup cleanup) {
+        DirtyRing ring =
+                new DirtyRing(
+                        Mapping.shared(
+                                system,
+                                "vCPU " + id,
+                                number,
+                                DirtyRing.FIRST_PAGE * GuestMemory.PAGE_BYTES,
+                                DirtyRing.SIZE_BYTES));
+        cleanup.add(ring::close);
+        log.add(ring);
+        cleanup.add(() -> log.remove(ring));
     }
 
     @Override

@@ -60,6 +60,7 @@ final class KvmVirtualMachine implements VirtualMachine {
             VirtualMachineConfig config,
             GuestMemory memory,
             InstructionAssistant.@Nullable Factory assistants,
+            DirtyLog.How how,
             Cleanup cleanup) {
         this.assistants = assistants;
         this.device = device;
@@ -81,8 +82,7 @@ final class KvmVirtualMachine implements VirtualMachine {
         MemorySlots slots = new MemorySlots(calls, memory);
         cleanup.add(slots::unmap);
         slots.map(false);
-        boolean manualClear = device.has(Capability.MANUAL_DIRTY_LOG_PROTECT2);
-        this.dirtyLog = new DirtyLog(calls, slots, memory, manualClear);
+        this.dirtyLog = new DirtyLog(calls, slots, memory, how);
         cleanup.add(dirtyLog::close);
         this.doorbells = new DoorbellPoller(calls, config.name());
         cleanup.add(doorbells::close);
@@ -96,7 +96,8 @@ final class KvmVirtualMachine implements VirtualMachine {
             SystemCalls system,
             VirtualMachineConfig config,
             GuestMemory memory,
-            InstructionAssistant.@Nullable Factory assistants) {
+            InstructionAssistant.@Nullable Factory assistants,
+            DirtyTracking tracking) {
         Cleanup cleanup = new Cleanup();
         try {
             KickSignal.install(system);
@@ -110,8 +111,9 @@ final class KvmVirtualMachine implements VirtualMachine {
             OwnedFd fd = device.createVm();
             cleanup.add(fd::close);
             KvmCalls calls = new KvmCalls(system, fd.number());
-            enableCapabilities(device, calls, passesPlatformMsrs(config, device));
-            return new KvmVirtualMachine(device, calls, config, memory, assistants, cleanup);
+            DirtyLog.How how = howDirty(device, tracking, memory);
+            enableCapabilities(device, calls, passesPlatformMsrs(config, device), how);
+            return new KvmVirtualMachine(device, calls, config, memory, assistants, how, cleanup);
         } catch (RuntimeException e) {
             cleanup.closeAfter(e);
             throw e;
@@ -125,8 +127,26 @@ final class KvmVirtualMachine implements VirtualMachine {
                 && device.has(Capability.X86_MSR_FILTER);
     }
 
+    private static DirtyLog.How howDirty(
+            KvmDevice device, DirtyTracking tracking, GuestMemory memory) {
+        boolean rings = device.value(rings(device)) >= DirtyRing.SIZE_BYTES;
+        if (rings && tracking.usesRing(memory.sizeBytes())) {
+            return DirtyLog.How.RINGS;
+        }
+        return device.has(Capability.MANUAL_DIRTY_LOG_PROTECT2)
+                ? DirtyLog.How.BITMAP_CLEARED_APART
+                : DirtyLog.How.BITMAP;
+    }
+
+    /** The same on x86; Linux before 6.1 has the older name only. */
+    private static Capability rings(KvmDevice device) {
+        return device.has(Capability.DIRTY_LOG_RING_ACQ_REL)
+                ? Capability.DIRTY_LOG_RING_ACQ_REL
+                : Capability.DIRTY_LOG_RING;
+    }
+
     private static void enableCapabilities(
-            KvmDevice device, KvmCalls calls, boolean passesPlatformMsrs) {
+            KvmDevice device, KvmCalls calls, boolean passesPlatformMsrs, DirtyLog.How how) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = arena.allocateFrom(ValueLayout.JAVA_LONG, IDENTITY_MAP_ADDRESS);
             calls.call("place its page tables", KvmAbi.SET_IDENTITY_MAP_ADDR, address);
@@ -143,8 +163,11 @@ final class KvmVirtualMachine implements VirtualMachine {
             if (device.has(Capability.EXIT_ON_EMULATION_FAILURE)) {
                 enable(calls, arena, Capability.EXIT_ON_EMULATION_FAILURE, 1);
             }
-            if (device.has(Capability.MANUAL_DIRTY_LOG_PROTECT2)) {
-                enable(calls, arena, Capability.MANUAL_DIRTY_LOG_PROTECT2, 1);
+            switch (how) {
+                case BITMAP -> {}
+                case BITMAP_CLEARED_APART ->
+                        enable(calls, arena, Capability.MANUAL_DIRTY_LOG_PROTECT2, 1);
+                case RINGS -> enable(calls, arena, rings(device), DirtyRing.SIZE_BYTES);
             }
             if (passesPlatformMsrs) {
                 enable(calls, arena, Capability.X86_USER_SPACE_MSR, MsrFilter.EXIT_REASON_FILTER);
@@ -212,6 +235,10 @@ final class KvmVirtualMachine implements VirtualMachine {
 
     GuestCpuid cpuid() {
         return cpuid;
+    }
+
+    DirtyLog dirtyLog() {
+        return dirtyLog;
     }
 
     Exclusion exclusion() {

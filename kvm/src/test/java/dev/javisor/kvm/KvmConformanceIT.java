@@ -52,6 +52,15 @@ class KvmConformanceIT {
         fail("passes, but is listed as a deviation of this host: " + deviation.reason());
     }
 
+    @TestFactory
+    Stream<DynamicTest> kvmWithDirtyRings_conforms() {
+        assumeKvm();
+        KvmHypervisor kvm = new KvmHypervisor(new SoftAssistance(), DirtyTracking.RING);
+        return Conformance.cases().stream()
+                .filter(c -> c.name().startsWith("dirty-log"))
+                .map(c -> DynamicTest.dynamicTest(c.name(), () -> c.run(kvm)));
+    }
+
     @Test
     void deviations_nameCasesThatExist() {
         assertThat(Conformance.cases().stream().map(Case::name).collect(Collectors.toSet()))

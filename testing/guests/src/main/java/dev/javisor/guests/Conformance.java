@@ -56,6 +56,7 @@ public final class Conformance {
         all.addAll(ModeCases.CASES);
         all.addAll(InterruptCases.CASES);
         all.addAll(MachineCases.CASES);
+        all.addAll(DirtyCases.CASES);
         all.addAll(CodeCases.CASES);
         all.addAll(DebugCases.CASES);
         all.addAll(SmpCases.CASES);

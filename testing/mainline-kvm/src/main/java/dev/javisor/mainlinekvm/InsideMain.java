@@ -4,6 +4,7 @@ import dev.javisor.guests.Conformance;
 import dev.javisor.guests.ConformanceException;
 import dev.javisor.guests.Lockstep;
 import dev.javisor.hypervisor.Hypervisor;
+import dev.javisor.kvm.DirtyTracking;
 import dev.javisor.kvm.KvmHypervisor;
 import dev.javisor.mainlinekvm.Suite.TestCase;
 import dev.javisor.softcpu.SoftAssistance;
@@ -33,6 +34,7 @@ public final class InsideMain {
                 conformance("soft", new SoftHypervisor(Translation.OFF)),
                 conformance("kvm", new KvmHypervisor()),
                 assisted(),
+                dirtyRings(),
                 lockstep(),
                 LinuxCases.kvm());
     }
@@ -55,6 +57,18 @@ public final class InsideMain {
             }
         }
         return new Suite("assisted-kvm", cases);
+    }
+
+    /** The dirty log by ring, which is taken by itself for large memory only. */
+    private static Suite dirtyRings() {
+        Hypervisor kvm = new KvmHypervisor(new SoftAssistance(), DirtyTracking.RING);
+        List<TestCase> cases = new ArrayList<>();
+        for (Conformance.Case c : Conformance.cases()) {
+            if (c.name().startsWith("dirty-log")) {
+                cases.add(new TestCase(c.name(), () -> conforms(c, kvm)));
+            }
+        }
+        return new Suite("dirty-rings", cases);
     }
 
     /** The software CPU against KVM: all state and memory, at each stop. */
