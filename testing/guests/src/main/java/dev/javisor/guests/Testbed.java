@@ -32,7 +32,8 @@ public final class Testbed implements AutoCloseable {
     /** An address without RAM or APIC. */
     public static final long MMIO = 0xD0000000L;
 
-    private static final long TIMEOUT_SECONDS = 20;
+    /** {@code -Djavisor.guests.seconds=N}: for hosts that are slow because they are emulated. */
+    private static final long TIMEOUT_SECONDS = Long.getLong("javisor.guests.seconds", 20);
 
     /** The other side of ports or memory-mapped I/O. Called on vCPU threads. */
     public interface Device {

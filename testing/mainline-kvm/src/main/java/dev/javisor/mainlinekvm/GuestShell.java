@@ -2,8 +2,10 @@ package dev.javisor.mainlinekvm;
 
 import dev.javisor.vmm.Vm;
 import dev.javisor.vmm.VmConsole;
+import dev.javisor.vmm.VmOutcome;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The default guest's shell, used as a person uses it: what is typed goes to its console, what it
@@ -11,11 +13,30 @@ import java.util.concurrent.TimeUnit;
  */
 final class GuestShell implements VmConsole {
     private static final String PROMPT = " # ";
-    private static final long BOOT_SECONDS = 400;
-    private static final long COMMAND_SECONDS = 200;
+    private static final long BOOT_SECONDS = 450;
+    private static final long COMMAND_SECONDS = 300;
 
     private final StringBuilder output = new StringBuilder();
     private int commands;
+    private @Nullable VmOutcome ended;
+
+    /** Starts the machine; when it ends, nothing is waited for any more. */
+    void start(Vm vm) {
+        vm.start();
+        Thread.ofVirtual()
+                .start(() -> {
+                    try {
+                        end(vm.await());
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
+    }
+
+    private synchronized void end(VmOutcome outcome) {
+        ended = outcome;
+        notifyAll();
+    }
 
     @Override
     public synchronized void serialOutput(byte[] bytes, int offset, int length) {
@@ -74,6 +95,11 @@ final class GuestShell implements VmConsole {
             if (index >= 0) {
                 return index;
             }
+            if (ended != null) {
+                throw new AssertionError(
+                        "no '%s', as the guest has ended: %s; its console ends: %s"
+                                .formatted(wanted, ended, tail()));
+            }
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (left <= 0) {
                 throw new AssertionError(
@@ -85,6 +111,6 @@ final class GuestShell implements VmConsole {
     }
 
     private String tail() {
-        return output.substring(Math.max(0, output.length() - 2000));
+        return output.substring(Math.max(0, output.length() - 8000));
     }
 }

@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
  * inside the emulated machine could tell.
  */
 final class HangWatch {
-    private static final long LIMIT_SECONDS = 240;
+    private static final long LIMIT_SECONDS = 500;
 
     /** Of the process; the host then sees a case without an end. */
     private static final int STATUS = 99;

@@ -50,7 +50,10 @@ final class LinuxCases {
      */
     private static final CpuModel MODEL = CpuModel.X86_64_V2;
 
-    private static VmSpec.Builder spec(Accelerator accelerator, int cpus) {
+    /**
+     * @param options for the kernel's command line, or empty
+     */
+    static VmSpec.Builder spec(Accelerator accelerator, int cpus, String options) {
         return VmSpec.builder(KERNEL)
                 .initrd(INITRAMFS)
                 .accelerator(accelerator)
@@ -58,14 +61,14 @@ final class LinuxCases {
                 .cpuModel(MODEL)
                 .cpus(cpus)
                 .memoryBytes(MEMORY_BYTES)
-                .append("console=ttyS0 panic=-1 cryptomgr.notests");
+                .append("console=ttyS0 panic=-1 cryptomgr.notests " + options);
     }
 
     /** As this KVM executes guests on the (emulated) processor. */
     private static void auto() {
         AcceleratorReport report = AcceleratorReport.kvm();
         check(report.isNative(), "measured: " + report);
-        try (Vm vm = Vm.create(spec(Accelerator.AUTO, 1).build(), new GuestShell())) {
+        try (Vm vm = Vm.create(spec(Accelerator.AUTO, 1, "").build(), new GuestShell())) {
             String chosen = vm.status().accelerator();
             check(chosen.startsWith("kvm"), "auto takes " + chosen);
         }
@@ -80,10 +83,12 @@ final class LinuxCases {
         System.arraycopy(line, 0, content, 4096, line.length);
         Files.write(disk, content);
         GuestShell shell = new GuestShell();
-        VmSpec spec = spec(accelerator, cpus).disks(List.of(new DiskSpec(disk, false))).build();
+        VmSpec spec = spec(accelerator, cpus, "").disks(List.of(new DiskSpec(disk, false))).build();
         try (Vm vm = Vm.create(spec, shell)) {
-            vm.start();
+            shell.start(vm);
             shell.awaitPrompt();
+            // The kernel's messages come on the same console.
+            shell.run(vm, "dmesg -n 1");
             String processors = shell.run(vm, "nproc");
             if (!processors.equals(String.valueOf(cpus))) {
                 throw new AssertionError(
@@ -124,7 +129,7 @@ final class LinuxCases {
     }
 
     /** The kernel has nothing to complain about. */
-    private static void quiet(GuestShell shell, Vm vm) throws InterruptedException {
+    static void quiet(GuestShell shell, Vm vm) throws InterruptedException {
         String complaints = shell.run(vm, "dmesg | grep -E '%s' || true".formatted(COMPLAINTS));
         if (!complaints.isEmpty()) {
             throw new AssertionError(
@@ -133,7 +138,7 @@ final class LinuxCases {
         }
     }
 
-    private static void check(boolean condition, String what) {
+    static void check(boolean condition, String what) {
         if (!condition) {
             throw new AssertionError(what);
         }

@@ -22,20 +22,12 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * By command only ({@code testing/mainline-kvm/run}): starts the emulated machine, and tells each
- * case of {@link InsideMain} as a test of its own. {@code -Drig.filter=PART,...} runs only cases
- * with one of these parts in {@code SUITE/CASE}.
- *
- * <p>QEMU's emulation of SVM sometimes hangs the whole machine, in whatever case is running: the
- * cases that are left then get a new machine, and that is printed. A case that does not end in any
- * of them has failed.
+ * Starts the emulated machine, and tells each case of {@link InsideMain} as a test of its own.
+ * {@code -Drig.filter=PART,...} runs only cases with one of these parts in {@code SUITE/CASE}.
  */
 class MainlineKvmIT {
-    private static final int MACHINES = 3;
-
     @TestFactory
     List<DynamicNode> onMainlineKvm() throws IOException, InterruptedException {
-        assumeTrue(Boolean.getBoolean("rig.run"), "by command only: testing/mainline-kvm/run");
         assumeTrue(EmulatedMachine.isInstalled(), "qemu-system-x86_64 is not installed");
         String filter = System.getProperty("rig.filter", "");
         List<String> parts = filter.isBlank() ? List.of() : List.of(filter.split(","));
@@ -44,17 +36,7 @@ class MainlineKvmIT {
         RigImage rig = new RigImage(work, target.resolve("runtime"));
         RigReport report = new RigReport();
         Path log = work.resolve("console.log");
-        for (int machine = 1; machine <= MACHINES && !report.ended(); machine++) {
-            if (machine > 1) {
-                parts = report.unfinished();
-                System.out.println(
-                        "mainline KVM: the emulated machine has hung (log: %s); a new one runs %s"
-                                .formatted(log, String.join(", ", parts)));
-                log = work.resolve("console-%d.log".formatted(machine));
-            }
-            EmulatedMachine.run(rig.build(parts), log, line -> take(report, line));
-        }
-        Path last = log;
+        EmulatedMachine.run(rig.build(parts), log, line -> take(report, line));
         List<DynamicNode> nodes = new ArrayList<>();
         for (Map.Entry<String, Map<String, Outcome>> suite : report.suites().entrySet()) {
             List<DynamicNode> cases = new ArrayList<>();
@@ -63,7 +45,7 @@ class MainlineKvmIT {
                             cases.add(
                                     dynamicTest(
                                             suite.getKey() + '/' + name,
-                                            () -> verdict(outcome, last))));
+                                            () -> verdict(outcome, log))));
             nodes.add(dynamicContainer(suite.getKey(), cases));
         }
         nodes.add(
@@ -71,7 +53,7 @@ class MainlineKvmIT {
                         "every-case-was-run",
                         () ->
                                 assertThat(report.ended())
-                                        .as("the console ends: " + tail(last))
+                                        .as("the console ends: " + tail(log))
                                         .isTrue()));
         return nodes;
     }

@@ -46,6 +46,7 @@ final class RigImage {
                     "-XX:-UsePerfData",
                     "-XX:+UseCompactObjectHeaders",
                     "-Xmx256m",
+                    "-Djavisor.guests.seconds=120",
                     "--enable-native-access=dev.javisor.linux,dev.javisor.kvm",
                     "--illegal-native-access=deny",
                     "-p",

@@ -1,10 +1,8 @@
 package dev.javisor.mainlinekvm;
 
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /** What {@link Results} told, gathered from the lines of the emulated machine's console. */
@@ -63,24 +61,6 @@ final class RigReport {
     /** Suites in their order, cases in theirs. */
     Map<String, Map<String, Outcome>> suites() {
         return suites;
-    }
-
-    /**
-     * What was announced and has not ended, as {@code SUITE/CASE}; the one that was begun first.
-     */
-    List<String> unfinished() {
-        List<String> begun = new ArrayList<>();
-        List<String> planned = new ArrayList<>();
-        suites.forEach((suite, cases) ->
-                cases.forEach((name, outcome) -> {
-                    if (outcome instanceof Started) {
-                        begun.add(suite + '/' + name);
-                    } else if (outcome instanceof Planned) {
-                        planned.add(suite + '/' + name);
-                    }
-                }));
-        begun.addAll(planned);
-        return begun;
     }
 
     /** Whether all cases have been gone through. */

@@ -130,21 +130,4 @@ class RigReportTest {
         assertThat(report.line("[  3.14] kvm: hello")).isFalse();
         assertThat(cases(report, "s")).containsEntry("a", new Passed(12));
     }
-
-    @Test
-    void unfinished_aMachineThatHangs_leavesWhatWasBegunAndPlanned() {
-        RigReport report = new RigReport();
-        for (String line :
-                List.of(
-                        "plan s a",
-                        "plan s b",
-                        "plan s c",
-                        "start s a",
-                        "pass s a 1",
-                        "start s c")) {
-            report.line(Results.MARK + line);
-        }
-        assertThat(report.ended()).isFalse();
-        assertThat(report.unfinished()).containsExactly("s/c", "s/b");
-    }
 }
