@@ -30,10 +30,13 @@ final class KvmVcpu implements Vcpu {
     static final int REQUEST_STEP_ASIDE = 8;
 
     private static final VarHandle REQUESTS;
+    private static final VarHandle IN_GUEST;
 
     static {
         try {
-            REQUESTS = MethodHandles.lookup().findVarHandle(KvmVcpu.class, "requests", int.class);
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            REQUESTS = lookup.findVarHandle(KvmVcpu.class, "requests", int.class);
+            IN_GUEST = lookup.findVarHandle(KvmVcpu.class, "inGuest", boolean.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -239,16 +242,20 @@ final class KvmVcpu implements Vcpu {
     }
 
     private ExitReason loop(VcpuBus bus) {
+        run.setImmediateExit(0);
         while (true) {
-            // This order, against that of request(): see RunPage.setImmediateExit.
-            run.setImmediateExit(0);
-            if (requests != 0 && serveRequests()) {
-                ExitReason reason = complete(bus);
-                if (reason != null) {
-                    return reason;
+            if (requests != 0) {
+                // It is set, or will be when request() comes that far: then the next entry ends at
+                // once. A fence for each exit without any request would be too much.
+                run.setImmediateExit(0);
+                if (serveRequests()) {
+                    ExitReason reason = complete(bus);
+                    if (reason != null) {
+                        return reason;
+                    }
+                    REQUESTS.getAndBitwiseAnd(this, ~REQUEST_KICK);
+                    return ExitReason.KICKED;
                 }
-                REQUESTS.getAndBitwiseAnd(this, ~REQUEST_KICK);
-                return ExitReason.KICKED;
             }
             external.prepare(
                     vm.externalInterrupt() && !debug.holdsInterrupts(), bus, exits.isIncomplete());
@@ -261,6 +268,8 @@ final class KvmVcpu implements Vcpu {
             } else if (result == -Errno.EINTR || result == -Errno.EAGAIN) {
                 // A kick, or a processor that waited for INIT. What was incomplete is complete.
                 exits.completed();
+                // Before requests are looked at, against the order of request().
+                run.setImmediateExit(0);
             } else {
                 return failed(result);
             }
@@ -273,7 +282,8 @@ final class KvmVcpu implements Vcpu {
             inGuest = true;
             if (!exclusion.isWanted()) {
                 int result = enterGuest.call();
-                inGuest = false;
+                // Who waits for it only needs to see it some time.
+                IN_GUEST.setRelease(this, false);
                 synced.left(result);
                 return result;
             }

@@ -72,8 +72,8 @@ final class RunPage implements AutoCloseable {
 
     /**
      * Whether the next or current KVM_RUN returns without running the guest. Volatile: a kicker
-     * first raises its request, then sets this; the vCPU's thread first clears this, then looks for
-     * requests. One of them sees the other.
+     * first raises its request, then sets this; the vCPU's thread looks for requests after it has
+     * cleared this. One of them sees the other.
      */
     void setImmediateExit(int value) {
         BYTE.setVolatile(page, (long) RunLayout.IMMEDIATE_EXIT, (byte) value);
