@@ -69,6 +69,7 @@ public record CpuState(
      * @param nmiMasked NMIs are blocked until IRET
      * @param interruptShadow blocked for one instruction by STI or MOV SS
      * @param sipiVector start-up vector received, or -1
+     * @param externalPending an ExtINT message has arrived, whose vector the 8259 pair still holds
      */
     public record Events(
             int exceptionVector,
@@ -77,7 +78,28 @@ public record CpuState(
             boolean nmiPending,
             boolean nmiMasked,
             boolean interruptShadow,
-            int sipiVector) {}
+            int sipiVector,
+            boolean externalPending) {
+        /** Without an ExtINT message. */
+        public Events(
+                int exceptionVector,
+                long exceptionErrorCode,
+                int interruptVector,
+                boolean nmiPending,
+                boolean nmiMasked,
+                boolean interruptShadow,
+                int sipiVector) {
+            this(
+                    exceptionVector,
+                    exceptionErrorCode,
+                    interruptVector,
+                    nmiPending,
+                    nmiMasked,
+                    interruptShadow,
+                    sipiVector,
+                    false);
+        }
+    }
 
     /** What the vCPU is doing (SDM 3C §26.4.2 uses the same words). */
     public enum Activity {

@@ -18,6 +18,9 @@ final class EventState {
     private final VcpuBuffers buffers;
     private final MemorySegment events;
 
+    /** An ExtINT message waits; KVM has no place for it. */
+    private boolean externalPending;
+
     EventState(VcpuBuffers buffers) {
         this.buffers = buffers;
         this.events = buffers.events;
@@ -61,6 +64,15 @@ final class EventState {
         }
     }
 
+    boolean isExternalPending() {
+        return externalPending;
+    }
+
+    /** Its vector was fetched. */
+    void externalTaken() {
+        externalPending = false;
+    }
+
     // ------------------------------------------------------------------ what the buffers hold
 
     int exceptionVector() {
@@ -91,7 +103,8 @@ final class EventState {
                 nmiInjected || octet(EventsLayout.NMI_PENDING) != 0,
                 !nmiInjected && octet(EventsLayout.NMI_MASKED) != 0,
                 octet(EventsLayout.INTERRUPT_SHADOW) != 0,
-                sipi ? events.get(INT, EventsLayout.SIPI_VECTOR) & 0xFF : -1);
+                sipi ? events.get(INT, EventsLayout.SIPI_VECTOR) & 0xFF : -1,
+                externalPending);
     }
 
     Activity activity() {
@@ -132,6 +145,7 @@ final class EventState {
 
     void set(Events e) {
         events.fill((byte) 0);
+        externalPending = e.externalPending();
         setException(e.exceptionVector(), e.exceptionErrorCode());
         setInterrupt(e.exceptionVector() >= 0 ? -1 : e.interruptVector());
         setMasks(e.nmiMasked(), e.interruptShadow());

@@ -36,7 +36,7 @@ final class ExternalInterrupts {
      * @param incomplete whether an instruction is half done
      */
     void prepare(boolean level, VcpuBus bus, boolean incomplete) {
-        if (!level) {
+        if (!level && !state.events().isExternalPending()) {
             if (windowRequested) {
                 requestWindow(0);
             }
@@ -53,6 +53,7 @@ final class ExternalInterrupts {
             return;
         }
         requestWindow(0);
+        state.events().externalTaken();
         int vector = bus.acknowledgeExternalInterrupt();
         if (vector >= 0) {
             state.events().injectInterrupt(vector & 0xFF);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.javisor.hypervisor.CpuModel;
+import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.GuestMemory.Region;
 import dev.javisor.hypervisor.Vcpu;
@@ -221,6 +222,74 @@ class KvmExitLoopTest {
                     return -Errno.EINTR;
                 });
         assertThat(vcpu.save().events().interruptVector()).isEqualTo(0x31);
+    }
+
+    private static CpuState with(CpuState s, CpuState.Events events, CpuState.Activity activity) {
+        return new CpuState(
+                s.gpr(),
+                s.rip(),
+                s.rflags() | 2,
+                s.segments(),
+                s.gdt(),
+                s.idt(),
+                s.cr0(),
+                s.cr2(),
+                s.cr3(),
+                s.cr4(),
+                s.cr8(),
+                s.efer(),
+                s.xcr0(),
+                s.debug(),
+                s.msrs(),
+                s.xsave(),
+                s.lapic(),
+                events,
+                activity,
+                s.tscOffset());
+    }
+
+    @Test
+    void externalMessage_savedBeforeItIsTaken_isTakenWhereItIsRestored() {
+        CpuState.Events waiting = new CpuState.Events(-1, -1, -1, false, false, false, -1, true);
+        vcpu.restore(with(vcpu.save(), waiting, CpuState.Activity.RUNNING));
+        assertThat(vcpu.save().events().externalPending()).isTrue();
+        runs(page -> {
+            assertThat(page.get(ValueLayout.JAVA_BYTE, 0)).as("window").isEqualTo((byte) 1);
+            page.set(ValueLayout.JAVA_BYTE, RunLayout.READY_FOR_INTERRUPT_INJECTION, (byte) 1);
+            return exit(page, KvmAbi.EXIT_IRQ_WINDOW_OPEN);
+        });
+        assertThat(log).containsExactly("inta");
+        CpuState.Events after = vcpu.save().events();
+        assertThat(after.externalPending()).isFalse();
+        assertThat(after.interruptVector()).isEqualTo(0x31);
+    }
+
+    /** Every event that can be under way comes back as it was. */
+    @Test
+    void events_savedAndRestored_areTheSame() {
+        CpuState state = vcpu.save();
+        for (CpuState.Events events :
+                List.of(
+                        new CpuState.Events(14, 2, -1, false, false, false, -1),
+                        new CpuState.Events(6, -1, -1, false, false, false, -1),
+                        new CpuState.Events(-1, -1, 0x31, false, false, false, -1),
+                        new CpuState.Events(-1, -1, -1, true, false, false, -1),
+                        new CpuState.Events(-1, -1, -1, true, true, false, -1),
+                        new CpuState.Events(-1, -1, -1, false, true, true, -1),
+                        new CpuState.Events(13, 0, -1, true, true, true, -1, true))) {
+            vcpu.restore(with(state, events, CpuState.Activity.RUNNING));
+            assertThat(vcpu.save().events()).isEqualTo(events);
+        }
+        CpuState.Events none = new CpuState.Events(-1, -1, -1, false, false, false, -1);
+        for (CpuState.Activity activity : CpuState.Activity.values()) {
+            vcpu.restore(with(state, none, activity));
+            assertThat(vcpu.save().activity()).isEqualTo(activity);
+            assertThat(vcpu.save().events()).isEqualTo(none);
+        }
+        CpuState.Events sipi = new CpuState.Events(-1, -1, -1, false, false, false, 0x9A);
+        vcpu.restore(with(state, sipi, CpuState.Activity.WAIT_FOR_SIPI));
+        assertThat(vcpu.save().events()).isEqualTo(sipi);
+        assertThat(vcpu.save().activity()).isEqualTo(CpuState.Activity.WAIT_FOR_SIPI);
     }
 
     /** KVM finishes the instruction before run() returns, also if it has a second half. */

@@ -333,6 +333,15 @@ public final class LocalApic implements Mmu.ApicPage {
         return acknowledge();
     }
 
+    /** Whether an ExtINT message (not the wire) waits. */
+    public boolean hasExternalMessage() {
+        return externalMessage;
+    }
+
+    public void setExternalMessage(boolean waits) {
+        externalMessage = waits;
+    }
+
     /** Takes the vector of a pending SIPI, or -1. */
     public int takeSipi() {
         int vector = sipiVector;

@@ -59,7 +59,8 @@ public final class StateCodec {
                         (cpu.requests() & Cpu.REQUEST_NMI) != 0,
                         cpu.nmiMasked,
                         cpu.interruptShadow,
-                        platform.apic().pendingSipi()),
+                        platform.apic().pendingSipi(),
+                        platform.apic().hasExternalMessage()),
                 activity(cpu, platform),
                 platform.timeStampCounter().offset());
     }
@@ -141,6 +142,7 @@ public final class StateCodec {
         if (events.nmiPending()) {
             cpu.request(Cpu.REQUEST_NMI);
         }
+        platform.apic().setExternalMessage(events.externalPending());
         platform.apic().setPendingSipi(events.sipiVector());
         if (events.sipiVector() >= 0) {
             cpu.request(Cpu.REQUEST_SIPI);

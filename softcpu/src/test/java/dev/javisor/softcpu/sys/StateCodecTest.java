@@ -7,6 +7,7 @@ import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.CpuState.Activity;
 import dev.javisor.softcpu.core.Cpu;
 import dev.javisor.softcpu.core.Flags;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -73,6 +74,38 @@ class StateCodecTest {
         assertThat(from.cpu.rip).isEqualTo(SysTestCpu.HANDLER);
         assertThat(from.cpu.halted).isFalse();
         assertThat(Interrupts.deliverOwed(from.cpu)).as("only once").isTrue();
+    }
+
+    @Test
+    void externalMessage_notYetTaken_isCarried() {
+        CpuState.Events waiting = new CpuState.Events(-1, -1, -1, false, false, false, -1, true);
+        StateCodec.load(from.cpu, from.platform, with(state(), waiting));
+        assertThat(from.platform.apic().hasInterrupt()).isTrue();
+        CpuState saved = StateCodec.save(from.cpu, from.platform);
+        assertThat(saved.events()).isEqualTo(waiting);
+        SysTestCpu to = SysTestCpu.reset(0);
+        StateCodec.load(to.cpu, to.platform, saved);
+        assertThat(to.platform.apic().hasInterrupt()).isTrue();
+        CpuState.Events none = new CpuState.Events(-1, -1, -1, false, false, false, -1);
+        StateCodec.load(to.cpu, to.platform, with(saved, none));
+        assertThat(to.platform.apic().hasExternalMessage()).isFalse();
+    }
+
+    /** Whatever can be under way comes back as it was. */
+    @Test
+    void events_savedAndLoaded_areTheSame() {
+        for (CpuState.Events events :
+                List.of(
+                        new CpuState.Events(14, 2, -1, false, false, false, -1),
+                        new CpuState.Events(6, -1, -1, false, false, false, -1),
+                        new CpuState.Events(-1, -1, 0x31, false, false, false, -1),
+                        new CpuState.Events(-1, -1, -1, true, true, false, -1),
+                        new CpuState.Events(-1, -1, -1, false, true, true, -1),
+                        new CpuState.Events(-1, -1, -1, false, false, false, 0x9A),
+                        new CpuState.Events(13, 0, -1, true, true, true, -1, true))) {
+            StateCodec.load(from.cpu, from.platform, with(state(), events));
+            assertThat(StateCodec.save(from.cpu, from.platform).events()).isEqualTo(events);
+        }
     }
 
     private static CpuState with(CpuState s, CpuState.Events events) {
