@@ -9,6 +9,7 @@ module dev.javisor.virtio {
     requires static transitive org.jspecify;
 
     exports dev.javisor.virtio;
+    exports dev.javisor.virtio.balloon;
     exports dev.javisor.virtio.block;
     exports dev.javisor.virtio.console;
     exports dev.javisor.virtio.net;

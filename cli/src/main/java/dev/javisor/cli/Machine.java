@@ -27,6 +27,9 @@ interface Machine extends AutoCloseable {
     /** Goes on after it has paused. */
     void resume();
 
+    /** Asks the guest to make do with that much of its memory. */
+    void balloon(long guestBytes);
+
     /** Makes a disk larger, by its name or number. */
     void resizeDisk(String disk, long sizeBytes);
 

@@ -9,6 +9,7 @@ import java.util.List;
 final class MachineCommands {
     static final String HELP =
             """
+            balloon SIZE       leaves the guest that much of its memory, the rest goes to the host
             resize DISK SIZE   makes a disk larger: DISK is its number from 0 or its serial
             continue           goes on after a disk error has stopped the machine
             state              what the machine is doing\
@@ -32,6 +33,11 @@ final class MachineCommands {
 
     private String run(String verb, List<String> values) {
         return switch (verb) {
+            case "balloon" -> {
+                need(verb, values, 1);
+                machine.balloon(Sizes.parse(values.getFirst()));
+                yield "the guest gives up what it can; 'state' tells how far it is";
+            }
             case "resize" -> {
                 need(verb, values, 2);
                 long size = Sizes.parse(values.get(1));

@@ -1,6 +1,5 @@
 package dev.javisor.cli;
 
-import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
 import dev.javisor.vmm.NetSpec;
@@ -67,8 +66,9 @@ final class RunCommand implements Callable<Integer> {
             converter = CpuModelConverter.class,
             completionCandidates = CpuModelNames.class,
             description =
-                    "What the guest's CPUs can do: ${COMPLETION-CANDIDATES}. Default: x86-64-v3")
-    private CpuModel cpuModel = VmSpec.DEFAULT_CPU_MODEL;
+                    "What the guest's CPUs can do: ${COMPLETION-CANDIDATES}. Default: x86-64-v3, or"
+                            + " less where the host's KVM cannot do that")
+    private @Nullable CpuModel cpuModel;
 
     @Option(
             names = "--translate",
@@ -118,11 +118,16 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--memory",
-            paramLabel = "SIZE",
+            paramLabel = "SIZE[,...]",
             defaultValue = "512M",
-            converter = SizeConverter.class,
-            description = "The guest's memory, with K, M or G. Default: 512M")
-    private Long memory = 512L << 20;
+            converter = MemoryConverter.class,
+            description =
+                    "The guest's memory, with K, M or G, then any of"
+                            + " ,hugepages=off|transparent|2M|1G (2M and 1G are pages that the host"
+                            + " has reserved; else transparent) ,prealloc (all of it from the"
+                            + " start, none goes back) ,lock (never swapped out) ,shared (others"
+                            + " can map it). Default: 512M")
+    private MemoryOption memory = MemoryOption.plain(VmSpec.DEFAULT_MEMORY_BYTES);
 
     @Option(
             names = "--kernel",
@@ -240,11 +245,12 @@ final class RunCommand implements Callable<Integer> {
         RunSettings settings =
                 new RunSettings(
                         accelerator,
-                        cpuModel,
+                        Optional.ofNullable(cpuModel),
                         translation,
                         cpus,
                         new VcpuScheduling(cpuAffinity.cpus(), cpuPolicy, cpuNice),
-                        memory,
+                        memory.sizeBytes(),
+                        memory.spec(),
                         Optional.ofNullable(kernel),
                         Optional.ofNullable(initrd),
                         Optional.ofNullable(append),
@@ -298,11 +304,11 @@ final class RunCommand implements Callable<Integer> {
         return new ParameterException(spec.commandLine(), message);
     }
 
-    /** Sizes such as 512M. */
-    static final class SizeConverter implements picocli.CommandLine.ITypeConverter<Long> {
+    /** Memory such as 512M. */
+    static final class MemoryConverter implements picocli.CommandLine.ITypeConverter<MemoryOption> {
         @Override
-        public Long convert(String value) {
-            return Converters.orExplain(value, Sizes::parse);
+        public MemoryOption convert(String value) {
+            return Converters.orExplain(value, MemoryOption::parse);
         }
     }
 

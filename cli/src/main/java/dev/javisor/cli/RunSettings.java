@@ -4,6 +4,7 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.MemorySpec;
 import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
 import dev.javisor.vmm.VcpuScheduling;
@@ -18,15 +19,17 @@ import java.util.Set;
 /**
  * A run as it was asked for, with all that can be seen to be wrong refused.
  *
+ * @param cpuModel empty for the best that there is
  * @param command empty for an interactive guest
  */
 record RunSettings(
         Accelerator accelerator,
-        CpuModel cpuModel,
+        Optional<CpuModel> cpuModel,
         TranslationMode translation,
         int cpus,
         VcpuScheduling scheduling,
         long memoryBytes,
+        MemorySpec memory,
         Optional<Path> kernel,
         Optional<Path> initrd,
         Optional<String> append,

@@ -39,10 +39,10 @@ final class VmmMachine implements Machine {
                 VmSpec.builder(guest.kernel())
                         .accelerator(settings.accelerator())
                         .translation(settings.translation())
-                        .cpuModel(settings.cpuModel())
                         .cpus(settings.cpus())
                         .scheduling(settings.scheduling())
                         .memoryBytes(settings.memoryBytes())
+                        .memory(settings.memory())
                         .extraInitrd(guest.overlay())
                         .append(guest.commandLine())
                         .disks(disks)
@@ -51,6 +51,7 @@ final class VmmMachine implements Machine {
                         // A person who reboots wants to see it; a command that is gone is gone.
                         .endOnReset(command)
                         .ports(command ? GuestOverlay.PORTS : List.of());
+        settings.cpuModel().ifPresent(spec::cpuModel);
         guest.initrd().ifPresent(spec::initrd);
         return new VmmMachine(Vm.create(spec.build(), console));
     }
@@ -73,6 +74,11 @@ final class VmmMachine implements Machine {
     @Override
     public void resume() {
         vm.resume();
+    }
+
+    @Override
+    public void balloon(long guestBytes) {
+        vm.balloon(guestBytes);
     }
 
     @Override

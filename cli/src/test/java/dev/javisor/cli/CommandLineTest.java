@@ -132,7 +132,7 @@ class CommandLineTest {
         assertThat(errors()).isEmpty();
         assertThat(code).isEqualTo(ExitCodes.OK);
         RunSettings settings = created.getFirst();
-        assertThat(settings.cpuModel()).isEqualTo(dev.javisor.hypervisor.CpuModel.X86_64_V3);
+        assertThat(settings.cpuModel()).contains(dev.javisor.hypervisor.CpuModel.X86_64_V3);
         assertThat(settings.cpus()).isEqualTo(4);
         assertThat(settings.memoryBytes()).isEqualTo(64L << 20);
         assertThat(settings.disks()).containsExactly(DiskOption.parse(disk + ",readonly"));
@@ -151,11 +151,12 @@ class CommandLineTest {
         RunSettings settings =
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
-                        dev.javisor.hypervisor.CpuModel.X86_64_V2,
+                        java.util.Optional.empty(),
                         TranslationMode.ON,
                         1,
                         dev.javisor.vmm.VcpuScheduling.STANDARD,
                         64L << 20,
+                        dev.javisor.vmm.MemorySpec.STANDARD,
                         java.util.Optional.empty(),
                         java.util.Optional.empty(),
                         java.util.Optional.of("panic=5"),

@@ -38,11 +38,12 @@ class CommandSessionTest {
         RunSettings settings =
                 new RunSettings(
                         dev.javisor.vmm.Accelerator.AUTO,
-                        dev.javisor.hypervisor.CpuModel.X86_64_V2,
+                        Optional.empty(),
                         TranslationMode.ON,
                         1,
                         dev.javisor.vmm.VcpuScheduling.STANDARD,
                         64L << 20,
+                        dev.javisor.vmm.MemorySpec.STANDARD,
                         Optional.empty(),
                         Optional.empty(),
                         Optional.empty(),

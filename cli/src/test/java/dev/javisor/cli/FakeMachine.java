@@ -72,6 +72,11 @@ final class FakeMachine implements Machine {
     }
 
     @Override
+    public void balloon(long guestBytes) {
+        events.add("balloon " + guestBytes);
+    }
+
+    @Override
     public void resizeDisk(String disk, long sizeBytes) {
         if (disk.equals("none")) {
             throw new dev.javisor.vmm.VmException("no disk 'none'");

@@ -193,6 +193,11 @@ final class QemuMachine implements Machine {
     }
 
     @Override
+    public void balloon(long guestBytes) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public void resizeDisk(String disk, long sizeBytes) {
         throw new UnsupportedOperationException();
     }

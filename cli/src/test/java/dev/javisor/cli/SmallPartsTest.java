@@ -117,13 +117,35 @@ class SmallPartsTest {
         MachineCommands commands = new MachineCommands(machine);
         assertThat(commands.run(" resize  data 1M "))
                 .isEqualTo("disk data has 1,048,576 bytes now");
+        assertThat(commands.run("balloon 64M")).startsWith("the guest gives up");
         assertThat(commands.run("continue")).isEqualTo("the guest goes on");
         assertThat(commands.run("state")).startsWith("state: fake");
         assertThat(commands.run("resize none 1M")).isEqualTo("no disk 'none'");
         assertThat(commands.run("resize data")).contains("takes 2 values");
         assertThat(commands.run("resize data big")).contains("big");
         assertThat(commands.run("")).contains("resize DISK SIZE");
-        assertThat(machine.events).containsExactly("resize disk data to 1048576", "resume");
+        assertThat(machine.events)
+                .containsExactly("resize disk data to 1048576", "balloon 67108864", "resume");
+    }
+
+    @Test
+    void memoryOption_settings_areKeptOrExplained() {
+        assertThat(MemoryOption.parse("1G")).isEqualTo(MemoryOption.plain(1 << 30));
+        assertThat(MemoryOption.parse("64M,hugepages=2M,prealloc,lock,shared"))
+                .isEqualTo(
+                        new MemoryOption(
+                                64 << 20,
+                                new dev.javisor.vmm.MemorySpec(
+                                        dev.javisor.vmm.MemorySpec.Pages.HUGE_2M,
+                                        true,
+                                        true,
+                                        true)));
+        org.assertj.core.api.Assertions.assertThatThrownBy(
+                        () -> MemoryOption.parse("1G,hugepages=4M"))
+                .hasMessageContaining("'hugepages=4M' is no setting of memory")
+                .hasMessageContaining("prealloc");
+        org.assertj.core.api.Assertions.assertThatThrownBy(() -> MemoryOption.parse(",shared"))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test

@@ -16,7 +16,7 @@ import java.util.Map;
 final class Initramfs {
     /** Loaded by the init script, with all they depend on. ext4 is built into Debian's kernel. */
     static final List<String> MODULES =
-            List.of("virtio_pci", "virtio_blk", "virtio_console", "virtio_rng");
+            List.of("virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "virtio_balloon");
 
     /** Loaded for an interactive guest, where a person may press the power button. */
     static final List<String> BUTTON_MODULES = List.of("button", "evdev");

@@ -13,6 +13,9 @@ public enum CpuModel {
     /** Everything that this accelerator can offer on this host. Not movable. */
     HOST("host");
 
+    /** The most that a guest can have and still move. */
+    public static final CpuModel BEST = X86_64_V3;
+
     private final String id;
 
     CpuModel(String id) {

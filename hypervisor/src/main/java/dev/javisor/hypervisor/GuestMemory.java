@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Guest RAM: one bounds-checked backing segment, mapped to one or more guest-physical ranges with
@@ -34,6 +35,7 @@ public final class GuestMemory implements AutoCloseable {
     private final MemorySegment backing;
     private final Region[] regions;
     private final Runnable release;
+    private final @Nullable Discarder discarder;
     private final CopyOnWriteArrayList<WriteObserver> observers = new CopyOnWriteArrayList<>();
 
     /**
@@ -67,15 +69,37 @@ public final class GuestMemory implements AutoCloseable {
         void written(long guestAddress, long sizeBytes);
     }
 
+    /** Gives memory of the backing back to the host. From any thread. */
+    @FunctionalInterface
+    public interface Discarder {
+        /**
+         * Whole pages within the range read as zero afterwards, or as before.
+         *
+         * @return whether the host took any
+         */
+        boolean discard(long backingOffset, long sizeBytes);
+    }
+
+    /** Memory that stays with the guest. */
+    public GuestMemory(MemorySegment backing, List<Region> regions, Runnable release) {
+        this(backing, regions, release, null);
+    }
+
     /**
      * @param backing zeroed memory, accessible from all threads
      * @param regions ascending, not overlapping
      * @param release frees the backing; runs once on {@link #close}
+     * @param discarder null if the backing stays where it is
      */
-    public GuestMemory(MemorySegment backing, List<Region> regions, Runnable release) {
+    public GuestMemory(
+            MemorySegment backing,
+            List<Region> regions,
+            Runnable release,
+            @Nullable Discarder discarder) {
         this.backing = backing;
         this.regions = regions.toArray(Region[]::new);
         this.release = release;
+        this.discarder = discarder;
         long end = 0;
         for (Region region : this.regions) {
             if (region.guestAddress() < end
@@ -147,6 +171,26 @@ public final class GuestMemory implements AutoCloseable {
         for (WriteObserver observer : observers) {
             observer.written(guestAddress, sizeBytes);
         }
+    }
+
+    /** Whether {@link #discard} can do anything. */
+    public boolean isDiscardable() {
+        return discarder != null;
+    }
+
+    /**
+     * Gives pages whose content nobody needs back to the host: they read as zero afterwards, or as
+     * before. A range that is not within one region is left alone. Reports itself as a write.
+     *
+     * @return whether the host took any
+     */
+    public boolean discard(long guestAddress, long sizeBytes) {
+        long offset = offsetOf(guestAddress, sizeBytes);
+        if (discarder == null || offset < 0 || !discarder.discard(offset, sizeBytes)) {
+            return false;
+        }
+        written(guestAddress, sizeBytes);
+        return true;
     }
 
     private long checked(long guestAddress, int sizeBytes) {

@@ -18,6 +18,11 @@ public interface Hypervisor {
         return 0;
     }
 
+    /** The best named model that guests can have on this host; {@link CpuModel#BEST} if any can. */
+    default CpuModel bestCpuModel() {
+        return CpuModel.BEST;
+    }
+
     /**
      * Creates a virtual machine without vCPUs.
      *

@@ -129,6 +129,25 @@ final class GuestCpuid {
         identity = new CpuIdentity(features, config.maxVcpus(), config.tscHz(), bits);
     }
 
+    /**
+     * The highest level that the host has all of; parameters as of the constructor.
+     *
+     * @throws HypervisorException if not even the lowest
+     */
+    static CpuModel best(
+            List<CpuidEntry> supported, Set<CpuFeature> unstoppable, boolean tscDeadline) {
+        HypervisorException none = new HypervisorException("no CPU model");
+        for (CpuModel model : List.of(CpuModel.X86_64_V3, CpuModel.X86_64_V2, CpuModel.X86_64_V1)) {
+            try {
+                var config = new VirtualMachineConfig("", 1, model, 0);
+                return new GuestCpuid(config, supported, unstoppable, tscDeadline).config.model();
+            } catch (HypervisorException e) {
+                none = e;
+            }
+        }
+        throw none;
+    }
+
     private boolean isSupported(CpuFeature feature) {
         int subleaf = feature.leaf() == 0xD ? 1 : 0;
         return (word(feature.leaf(), subleaf, feature.register()) & feature.mask()) != 0;

@@ -3,6 +3,7 @@ package dev.javisor.kvm;
 import dev.javisor.base.TimeSource;
 import dev.javisor.hypervisor.Availability;
 import dev.javisor.hypervisor.Availability.Reason;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.HypervisorException;
@@ -13,6 +14,7 @@ import dev.javisor.linux.Errno;
 import dev.javisor.linux.LinuxException;
 import dev.javisor.linux.OwnedFd;
 import dev.javisor.linux.SystemCalls;
+import java.nio.file.Path;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -159,6 +161,19 @@ public final class KvmHypervisor implements Hypervisor {
             return scales ? 0 : new VmClock(new KvmCalls(system, vm.number()), 0, false).tscHz();
         } catch (LinuxException | HypervisorException e) {
             return 0;
+        }
+    }
+
+    @Override
+    public CpuModel bestCpuModel() {
+        try (KvmDevice device = KvmDevice.open(system)) {
+            return GuestCpuid.best(
+                    device.supportedCpuid(),
+                    HostProcessor.read(Path.of("/proc/cpuinfo")),
+                    device.has(Capability.TSC_DEADLINE_TIMER));
+        } catch (LinuxException | HypervisorException e) {
+            // What is wrong is said when the virtual machine is made.
+            return CpuModel.BEST;
         }
     }
 

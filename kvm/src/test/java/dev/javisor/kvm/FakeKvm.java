@@ -393,6 +393,21 @@ class FakeKvm implements SystemCalls {
     }
 
     @Override
+    public int sealSize(int fd) {
+        return -Errno.ENOSYS;
+    }
+
+    @Override
+    public int mlock(long address, long sizeBytes) {
+        return -Errno.ENOSYS;
+    }
+
+    @Override
+    public int munlock(long address, long sizeBytes) {
+        return -Errno.ENOSYS;
+    }
+
+    @Override
     public int timerfdCreate(int clock, int flags) {
         return -Errno.ENOSYS;
     }

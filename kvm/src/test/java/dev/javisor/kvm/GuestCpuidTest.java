@@ -95,6 +95,20 @@ class GuestCpuidTest {
     }
 
     @Test
+    void best_isTheHighestLevelThatIsWhole() {
+        assertThat(GuestCpuid.best(host(), Set.of(), true)).isEqualTo(CpuModel.X86_64_V3);
+        assertThat(GuestCpuid.best(host(CpuFeature.AVX), Set.of(), true))
+                .isEqualTo(CpuModel.X86_64_V2);
+        assertThat(GuestCpuid.best(host(CpuFeature.AVX, CpuFeature.SSE42), Set.of(), false))
+                .isEqualTo(CpuModel.X86_64_V1);
+        assertThat(GuestCpuid.best(host(CpuFeature.SSE42), Set.of(CpuFeature.SSE42), true))
+                .isEqualTo(CpuModel.X86_64_V3);
+        List<CpuidEntry> none = host(CpuFeature.LONG_MODE);
+        assertThatThrownBy(() -> GuestCpuid.best(none, Set.of(), true))
+                .hasMessageContaining("x86-64-v1");
+    }
+
+    @Test
     void vcpus_differInTheirApicIds() {
         List<CpuidEntry> answers = guest(CpuModel.X86_64_V2, host()).answers(3);
         assertThat(find(answers, 1, 0).ebx() >>> 24).isEqualTo(3);

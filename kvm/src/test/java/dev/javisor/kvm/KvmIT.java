@@ -19,7 +19,8 @@ import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachine.DoorbellAddress;
 import dev.javisor.hypervisor.VirtualMachine.Space;
 import dev.javisor.hypervisor.VirtualMachineConfig;
-import dev.javisor.linux.AnonymousMemory;
+import dev.javisor.linux.HostMemory;
+import dev.javisor.linux.HostPages;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -56,7 +57,7 @@ class KvmIT {
     @Test
     void thousandLives_leakNoDescriptorMappingOrThread() throws IOException {
         VirtualMachineConfig config = new VirtualMachineConfig("leak", 2, CpuModel.X86_64_V2, 0);
-        try (AnonymousMemory ram = AnonymousMemory.map(1 << 20, false)) {
+        try (HostMemory ram = HostMemory.map(HostMemory.Config.lazy(1 << 20, HostPages.SMALL))) {
             GuestMemory memory =
                     new GuestMemory(ram.segment(), List.of(new Region(0, 0, 1 << 20)), () -> {});
             life(config, memory);

@@ -22,6 +22,11 @@ final class HostSystemCalls implements SystemCalls {
     /** glibc's struct sigaction: handler@0, mask@8, flags@136, restorer@144. */
     private static final int SIGACTION_BYTES = 152;
 
+    /** fcntl(2): F_ADD_SEALS; F_SEAL_SEAL, F_SEAL_SHRINK and F_SEAL_GROW. */
+    private static final int F_ADD_SEALS = 1033;
+
+    private static final int SEALS = 1 | 2 | 4;
+
     /** What the calls of one thread write into. */
     private static final class Scratch {
         private final MemorySegment errno;
@@ -193,6 +198,39 @@ final class HostSystemCalls implements SystemCalls {
             return s.result((int) LibC.FTRUNCATE.invokeExact(s.errno, fd, sizeBytes));
         } catch (Throwable e) {
             throw LibC.broken("ftruncate", e);
+        }
+    }
+
+    @Override
+    public int sealSize(int fd) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: numbers only.
+            return s.result((int) LibC.FCNTL.invokeExact(s.errno, fd, F_ADD_SEALS, SEALS));
+        } catch (Throwable e) {
+            throw LibC.broken("fcntl", e);
+        }
+    }
+
+    @Override
+    public int mlock(long address, long sizeBytes) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: brings pages in, and changes nothing that a program could see.
+            return s.result((int) LibC.MLOCK.invokeExact(s.errno, address, sizeBytes));
+        } catch (Throwable e) {
+            throw LibC.broken("mlock", e);
+        }
+    }
+
+    @Override
+    public int munlock(long address, long sizeBytes) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: changes nothing that a program could see.
+            return s.result((int) LibC.MUNLOCK.invokeExact(s.errno, address, sizeBytes));
+        } catch (Throwable e) {
+            throw LibC.broken("munlock", e);
         }
     }
 

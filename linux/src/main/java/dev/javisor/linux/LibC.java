@@ -48,6 +48,16 @@ final class LibC {
     static final MethodHandle MADVISE =
             downcall("madvise", FunctionDescriptor.of(INT, LONG, LONG, INT));
 
+    /** {@code int mlock(const void *addr, size_t len)}. */
+    static final MethodHandle MLOCK = downcall("mlock", FunctionDescriptor.of(INT, LONG, LONG));
+
+    /** {@code int munlock(const void *addr, size_t len)}. */
+    static final MethodHandle MUNLOCK = downcall("munlock", FunctionDescriptor.of(INT, LONG, LONG));
+
+    /** {@code int fcntl(int fd, int cmd, ...)} with a number. */
+    static final MethodHandle FCNTL =
+            variadic("fcntl", FunctionDescriptor.of(INT, INT, INT, INT), 2);
+
     static final MethodHandle MEMFD_CREATE =
             downcall("memfd_create", FunctionDescriptor.of(INT, POINTER, INT));
     static final MethodHandle FTRUNCATE =

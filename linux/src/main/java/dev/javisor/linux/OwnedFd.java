@@ -42,9 +42,11 @@ public final class OwnedFd implements AutoCloseable {
      *
      * @throws LinuxException when the kernel refuses
      */
-    public static OwnedFd memory(
-            SystemCalls system, String name, long sizeBytes, boolean hugePages) {
-        int flags = SystemCalls.MFD_CLOEXEC | (hugePages ? SystemCalls.MFD_HUGETLB : 0);
+    public static OwnedFd memory(SystemCalls system, String name, long sizeBytes, HostPages pages) {
+        int flags =
+                SystemCalls.MFD_CLOEXEC
+                        | SystemCalls.MFD_ALLOW_SEALING
+                        | pages.flags(SystemCalls.MFD_HUGETLB);
         OwnedFd fd = take(system, "memfd_create", system.memfdCreate(name, flags));
         int result = system.ftruncate(fd.number, sizeBytes);
         if (result < 0) {

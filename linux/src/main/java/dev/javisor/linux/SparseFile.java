@@ -28,8 +28,7 @@ public final class SparseFile implements AutoCloseable {
 
     /** Empty where there is nothing of the kind: another system, no native access, no such file. */
     public static Optional<SparseFile> open(String path, boolean writable) {
-        if (!AnonymousMemory.isSupported()
-                || !SparseFile.class.getModule().isNativeAccessEnabled()) {
+        if (!HostMemory.isSupported() || !SparseFile.class.getModule().isNativeAccessEnabled()) {
             return Optional.empty();
         }
         int flags = writable ? SystemCalls.O_RDWR : SystemCalls.O_RDONLY;

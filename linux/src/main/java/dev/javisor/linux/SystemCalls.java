@@ -30,8 +30,10 @@ public interface SystemCalls {
     int MADV_REMOVE = 9;
     int MADV_HUGEPAGE = 14;
     int MADV_DONTDUMP = 16;
+    int MADV_POPULATE_WRITE = 23;
 
     int MFD_CLOEXEC = 1;
+    int MFD_ALLOW_SEALING = 2;
     int MFD_HUGETLB = 4;
 
     int EPOLL_CTL_ADD = 1;
@@ -84,6 +86,15 @@ public interface SystemCalls {
 
     /** ftruncate(2). */
     int ftruncate(int fd, long sizeBytes);
+
+    /** Fixes a memory file's size for good: fcntl(2) with F_ADD_SEALS. */
+    int sealSize(int fd);
+
+    /** mlock(2). */
+    int mlock(long address, long sizeBytes);
+
+    /** munlock(2). */
+    int munlock(long address, long sizeBytes);
 
     /** eventfd(2). */
     int eventfd(int initial, int flags);

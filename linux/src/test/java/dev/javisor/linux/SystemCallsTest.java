@@ -91,7 +91,7 @@ class SystemCallsTest {
 
     @Test
     void memory_isSharedBetweenItsMappings() {
-        try (OwnedFd fd = OwnedFd.memory(system, "test", 8192, false);
+        try (OwnedFd fd = OwnedFd.memory(system, "test", 8192, HostPages.SMALL);
                 Mapping one = Mapping.shared(system, "test", fd.number(), 0, 8192);
                 Mapping two = Mapping.shared(system, "test", fd.number(), 4096, 4096)) {
             view(one).set(java.lang.foreign.ValueLayout.JAVA_INT, 4096, 42);

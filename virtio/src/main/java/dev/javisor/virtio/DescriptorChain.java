@@ -4,6 +4,7 @@ import dev.javisor.hypervisor.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -97,6 +98,21 @@ public final class DescriptorChain {
 
     public long writableBytes() {
         return writableBytes;
+    }
+
+    /** How many parts its writable bytes have. */
+    public int writableParts() {
+        return count - firstWritable;
+    }
+
+    /** Where a writable part is in the guest. */
+    public long writableAddress(int part) {
+        return addresses[firstWritable + Objects.checkIndex(part, writableParts())];
+    }
+
+    /** The size of a writable part. */
+    public long writableBytes(int part) {
+        return lengths[firstWritable + Objects.checkIndex(part, writableParts())];
     }
 
     /**

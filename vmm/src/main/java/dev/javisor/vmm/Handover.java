@@ -21,14 +21,14 @@ final class Handover {
     static void to(
             Hypervisor target,
             Hypervisor from,
-            VmSpec spec,
+            VirtualMachineConfig config,
             SwitchableMachine machine,
             VcpuThreads vcpus,
             TimeSource time) {
-        if (spec.cpuModel() == CpuModel.HOST && !target.name().equals(from.name())) {
+        if (config.model() == CpuModel.HOST && !target.name().equals(from.name())) {
             throw new VmException(
                     "cannot move %s to %s: CPU model host is another CPU on each accelerator: start"
-                                    .formatted(spec.name(), target.name())
+                                    .formatted(config.name(), target.name())
                             + " it with a named one");
         }
         VirtualMachine old = machine.hold();
@@ -39,7 +39,7 @@ final class Handover {
             next =
                     target.createVirtualMachine(
                             new VirtualMachineConfig(
-                                    spec.name(), spec.cpus(), spec.cpuModel(), tscHz),
+                                    config.name(), config.maxVcpus(), config.model(), tscHz),
                             machine.memory(),
                             time);
             if (tscHz != 0 && next.tscHz() != 0 && next.tscHz() != tscHz) {
@@ -54,7 +54,7 @@ final class Handover {
             undo(machine, next, e);
             throw new VmException(
                     "cannot move %s to %s: %s: it goes on on %s"
-                            .formatted(spec.name(), target.name(), e.getMessage(), from.name()),
+                            .formatted(config.name(), target.name(), e.getMessage(), from.name()),
                     e);
         }
         machine.install(next);

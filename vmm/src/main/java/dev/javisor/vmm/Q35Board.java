@@ -220,6 +220,14 @@ final class Q35Board implements AutoCloseable {
         virtio.diskResized(index);
     }
 
+    void balloon(long guestBytes) {
+        virtio.balloon(guestBytes);
+    }
+
+    VmMemory guestMemory() {
+        return virtio.memory();
+    }
+
     GuestPort port(String name) {
         return virtio.port(name);
     }

@@ -7,6 +7,8 @@ import dev.javisor.virtio.IoThread;
 import dev.javisor.virtio.VirtioDevice;
 import dev.javisor.virtio.VirtioEndpoint;
 import dev.javisor.virtio.VirtioPciTransport;
+import dev.javisor.virtio.balloon.BalloonDevice;
+import dev.javisor.virtio.balloon.BalloonStatistics;
 import dev.javisor.virtio.block.BlockConfig;
 import dev.javisor.virtio.block.BlockDevice;
 import dev.javisor.virtio.console.ConsoleDevice;
@@ -20,12 +22,13 @@ import java.io.InterruptedIOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
  * The board's virtio devices, each a PCI function with an I/O thread: console, entropy, disks,
- * network interfaces.
+ * network interfaces, memory balloon.
  */
 final class VirtioDevices implements AutoCloseable {
     private static final long DRAIN_POLL_NANOS = 1_000_000;
@@ -37,6 +40,7 @@ final class VirtioDevices implements AutoCloseable {
     private final ConsoleDevice console;
     private final List<BlockDevice> blocks = new ArrayList<>();
     private final ConsoleStreams streams;
+    private final BalloonDevice balloon;
 
     VirtioDevices(
             VmSpec spec,
@@ -69,6 +73,9 @@ final class VirtioDevices implements AutoCloseable {
                     new NetDevice(network.backend(), network.mac(), network.queuePairs()),
                     network.loop());
         }
+        // The last, so that what came before it stays where it was.
+        balloon = new BalloonDevice(machine.memory());
+        attach("balloon", balloon);
         streams = new ConsoleStreams(spec.name(), console, host);
     }
 
@@ -104,6 +111,23 @@ final class VirtioDevices implements AutoCloseable {
     /** Tells the guest that a disk has grown. */
     void diskResized(int index) {
         blocks.get(index).resized();
+    }
+
+    /** Asks the guest to make do with that much of its memory. */
+    void balloon(long guestBytes) {
+        balloon.setTarget(guestBytes);
+    }
+
+    /** As the guest said last; asks it again. */
+    VmMemory memory() {
+        balloon.askForStatistics();
+        Optional<BalloonStatistics> said = balloon.statistics();
+        return new VmMemory(
+                balloon.balloonBytes(),
+                balloon.targetBytes(),
+                balloon.discardedBytes(),
+                said.map(BalloonStatistics::freeBytes).orElse(-1L),
+                said.map(BalloonStatistics::availableBytes).orElse(-1L));
     }
 
     /** Types into the virtio console. False if the guest does not use it. */

@@ -10,6 +10,7 @@ import dev.javisor.boot.ByteSource;
 import dev.javisor.boot.FileSource;
 import dev.javisor.boot.KernelImage;
 import dev.javisor.boot.MemoryMap;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.Hypervisor;
 import dev.javisor.hypervisor.Vcpu;
@@ -37,7 +38,11 @@ import org.jspecify.annotations.Nullable;
  * before {@link #await} returns; {@link #close} ends it first.
  */
 public final class Vm implements AutoCloseable {
+    private static final System.Logger LOG = System.getLogger("dev.javisor.accelerator");
     private static final int RNG_SEED_BYTES = 32;
+
+    /** Less of its memory is never left to a guest. */
+    private static final long LEAST_GUEST_BYTES = 16L << 20;
 
     private final VmSpec spec;
     private final Resources resources = new Resources();
@@ -46,6 +51,7 @@ public final class Vm implements AutoCloseable {
     private final KernelImage kernel;
     private final List<BootModule> modules;
     private final SwitchableMachine machine;
+    private final VirtualMachineConfig config;
     private final Disks disks;
     private final VmConsole console;
 
@@ -105,7 +111,7 @@ public final class Vm implements AutoCloseable {
             modules = openModules();
             time = resources.add(new HostTimeSource(spec.name() + " timer"));
             disks = openDisks();
-            memory = resources.add(GuestRam.allocate(spec.memoryBytes()));
+            memory = resources.add(GuestRam.allocate(spec.memoryBytes(), spec.memory()));
             List<Network> networks = openNetworks();
             panicWatch = new PanicWatch(this::panicEnded);
             serialOutput =
@@ -117,17 +123,16 @@ public final class Vm implements AutoCloseable {
                                         console.serialOutput(bytes, offset, length);
                                     }));
             assistRate = new AssistRate(time);
+            config =
+                    new VirtualMachineConfig(
+                            spec.name(),
+                            spec.cpus(),
+                            spec.cpuModel().orElseGet(() -> bestCpuModel(hypervisor)),
+                            Accelerators.commonTscHz());
             machine =
                     resources.add(
                             new SwitchableMachine(
-                                    hypervisor.createVirtualMachine(
-                                            new VirtualMachineConfig(
-                                                    spec.name(),
-                                                    spec.cpus(),
-                                                    spec.cpuModel(),
-                                                    Accelerators.commonTscHz()),
-                                            memory,
-                                            time)));
+                                    hypervisor.createVirtualMachine(config, memory, time)));
             board =
                     resources.add(
                             new Q35Board(
@@ -155,6 +160,19 @@ public final class Vm implements AutoCloseable {
             throw e;
         }
         TraceCategory.BOOT.log("%s: %s, %s", spec.name(), accelerator, kernel.description());
+    }
+
+    /** What nobody chose is worth a line where it is not what one would expect. */
+    private CpuModel bestCpuModel(Hypervisor from) {
+        CpuModel best = from.bestCpuModel();
+        if (best != CpuModel.BEST) {
+            String note =
+                    "%s on this host has no %s: the guest's CPUs are %s (--cpu chooses)"
+                            .formatted(from.name(), CpuModel.BEST.id(), best.id());
+            notes.add(note);
+            LOG.log(System.Logger.Level.INFO, note);
+        }
+        return best;
     }
 
     private List<BootModule> openModules() {
@@ -265,7 +283,7 @@ public final class Vm implements AutoCloseable {
                     }
                     try {
                         long begin = System.nanoTime();
-                        Handover.to(target, hypervisor, spec, machine, vcpus, time);
+                        Handover.to(target, hypervisor, config, machine, vcpus, time);
                         TraceCategory.VMM.log(
                                 "%s: moved from %s to %s in %.3f ms",
                                 spec.name(),
@@ -299,6 +317,31 @@ public final class Vm implements AutoCloseable {
                     int index = disks.index(disk);
                     disks.backends().get(index).grow(sizeBytes);
                     board.diskResized(index);
+                    return null;
+                });
+    }
+
+    /**
+     * Asks the guest to make do with that much of its memory; the rest goes to the host as fast as
+     * the guest's balloon driver can give it up. All of it is the guest's again by asking for as
+     * much as it has.
+     *
+     * @throws VmException if that is more than it has, or too little for any guest
+     */
+    public void balloon(long guestBytes) {
+        perform(
+                VmAction.BALLOON,
+                () -> {
+                    if (guestBytes < LEAST_GUEST_BYTES || guestBytes > memory.sizeBytes()) {
+                        throw new VmException(
+                                "%s cannot make do with %d MiB: give %d to %d MiB"
+                                        .formatted(
+                                                spec.name(),
+                                                guestBytes >> 20,
+                                                LEAST_GUEST_BYTES >> 20,
+                                                memory.sizeBytes() >> 20));
+                    }
+                    board.balloon(guestBytes);
                     return null;
                 });
     }
@@ -351,6 +394,7 @@ public final class Vm implements AutoCloseable {
                 accelerator,
                 kernel.description(),
                 memory.sizeBytes(),
+                board.guestMemory(),
                 now == VmState.CREATED ? 0 : time.nanos() - startedNanos,
                 resets,
                 switches,

@@ -11,6 +11,7 @@ public enum VmAction {
     RESET(VmState.RUNNING, VmState.PAUSED),
     POWER_BUTTON(VmState.RUNNING),
     SWITCH_TO(VmState.RUNNING, VmState.PAUSED),
+    BALLOON(VmState.RUNNING, VmState.PAUSED),
     RESIZE_DISK(VmState.RUNNING, VmState.PAUSED),
     STOP(VmState.CREATED, VmState.RUNNING, VmState.PAUSED, VmState.ENDED),
     STATUS(VmState.CREATED, VmState.RUNNING, VmState.PAUSED, VmState.ENDED);

@@ -10,9 +10,11 @@ import java.util.Optional;
  * A virtual machine as asked for.
  *
  * @param name for messages, thread names and traces
+ * @param cpuModel empty for the best named one that the accelerator has on this host
  * @param cpus 1 to 255
  * @param scheduling of the vCPUs' threads on the host
  * @param memoryBytes rounded up to whole pages
+ * @param memory what it is made of on the host
  * @param extraInitrd a cpio archive behind {@code initrd}, or empty; not copied
  * @param append the kernel's command line
  * @param translation what the software CPU does about hot code
@@ -25,10 +27,11 @@ public record VmSpec(
         String name,
         Accelerator accelerator,
         TranslationMode translation,
-        CpuModel cpuModel,
+        Optional<CpuModel> cpuModel,
         int cpus,
         VcpuScheduling scheduling,
         long memoryBytes,
+        MemorySpec memory,
         Path kernel,
         Optional<Path> initrd,
         byte[] extraInitrd,
@@ -41,13 +44,10 @@ public record VmSpec(
     /** The default of {@link Builder#memoryBytes}. */
     public static final long DEFAULT_MEMORY_BYTES = 512L << 20;
 
-    /** The default of {@link Builder#cpuModel}. */
-    public static final CpuModel DEFAULT_CPU_MODEL = CpuModel.X86_64_V3;
-
     private static final int MAX_CPUS = 255;
 
     /** What PCI bus 0 has room for beside the other devices. */
-    private static final int MAX_DISKS = 24;
+    private static final int MAX_DISKS = 23;
 
     private static final int MAX_NETWORKS = 4;
 
@@ -90,10 +90,11 @@ public record VmSpec(
         private String name = "vm";
         private Accelerator accelerator = Accelerator.AUTO;
         private TranslationMode translation = TranslationMode.ON;
-        private CpuModel cpuModel = DEFAULT_CPU_MODEL;
+        private Optional<CpuModel> cpuModel = Optional.empty();
         private int cpus = 1;
         private VcpuScheduling scheduling = VcpuScheduling.STANDARD;
         private long memoryBytes = DEFAULT_MEMORY_BYTES;
+        private MemorySpec memory = MemorySpec.STANDARD;
         private Optional<Path> initrd = Optional.empty();
         private byte[] extraInitrd = new byte[0];
         private String append = "";
@@ -123,7 +124,7 @@ public record VmSpec(
         }
 
         public Builder cpuModel(CpuModel value) {
-            cpuModel = value;
+            cpuModel = Optional.of(value);
             return this;
         }
 
@@ -139,6 +140,11 @@ public record VmSpec(
 
         public Builder memoryBytes(long value) {
             memoryBytes = value;
+            return this;
+        }
+
+        public Builder memory(MemorySpec value) {
+            memory = value;
             return this;
         }
 
@@ -194,6 +200,7 @@ public record VmSpec(
                     cpus,
                     scheduling,
                     memoryBytes,
+                    memory,
                     kernel,
                     initrd,
                     extraInitrd,

@@ -7,6 +7,7 @@ import java.util.List;
  *
  * @param accelerator its name, and one line about it
  * @param kernel what was recognised
+ * @param memory how the guest uses it
  * @param upNanos since the start, without pauses
  * @param resets so far
  * @param switches times it moved to another accelerator
@@ -22,6 +23,7 @@ public record VmStatus(
         String accelerator,
         String kernel,
         long memoryBytes,
+        VmMemory memory,
         long upNanos,
         int resets,
         int switches,
@@ -54,6 +56,10 @@ public record VmStatus(
             if (vcpuInstructions.get(i) >= 0) {
                 text.append("\nvcpu %d: %,d instructions".formatted(i, vcpuInstructions.get(i)));
             }
+        }
+        String use = memory.text();
+        if (!use.isEmpty()) {
+            text.append("\nmemory: ").append(use);
         }
         if (resets > 0) {
             text.append("\nresets: ").append(resets);

@@ -2,6 +2,7 @@ package dev.javisor.vmm;
 
 import dev.javisor.base.TimeSource;
 import dev.javisor.hypervisor.Availability;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.CpuState;
 import dev.javisor.hypervisor.GuestDebug;
 import dev.javisor.hypervisor.GuestMemory;
@@ -45,6 +46,10 @@ final class FakeHypervisor implements Hypervisor {
     /** A vCPU that takes over no state but what it was made with. */
     volatile boolean refusesStates;
 
+    /** What a guest gets whose CPU nobody chose. */
+    CpuModel bestCpuModel = CpuModel.BEST;
+
+    volatile @Nullable VirtualMachineConfig config;
     private volatile @Nullable TimeSource time;
 
     FakeHypervisor(Guest guest) {
@@ -72,9 +77,19 @@ final class FakeHypervisor implements Hypervisor {
 
     @Override
     public VirtualMachine createVirtualMachine(
-            VirtualMachineConfig config, GuestMemory memory, TimeSource source) {
+            VirtualMachineConfig asked, GuestMemory memory, TimeSource source) {
+        config = asked;
         time = source;
-        return new FakeMachine(config, memory);
+        return new FakeMachine(asked, memory);
+    }
+
+    @Override
+    public CpuModel bestCpuModel() {
+        return bestCpuModel;
+    }
+
+    CpuModel model() {
+        return Objects.requireNonNull(config).model();
     }
 
     final class FakeVcpu implements Vcpu {

@@ -3,8 +3,10 @@ package dev.javisor.vmm;
 import static dev.javisor.vmm.FakeHypervisor.GO_ON;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.javisor.boot.BootException;
+import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.VcpuBus;
 import java.io.IOException;
@@ -57,6 +59,10 @@ final class VmTest {
         }
     }
 
+    private static FakeHypervisor idle() {
+        return new FakeHypervisor((_, _) -> GO_ON);
+    }
+
     private VmSpec.Builder spec() {
         return VmSpec.builder(kernel).name(NAME).memoryBytes(16 << 20).debugExit(true);
     }
@@ -86,6 +92,50 @@ final class VmTest {
                 .hasSize(3)
                 .allSatisfy((id, vcpu) -> assertThat(vcpu.closed).isTrue());
         assertThat(soft.machineClosed).isTrue();
+    }
+
+    @Test
+    void balloon_outOfRange_isRefused() {
+        try (Vm vm = Vm.create(spec().memoryBytes(64 << 20).build(), console, idle())) {
+            assertThatThrownBy(() -> vm.balloon(32 << 20)).hasMessageContaining("it is created");
+            vm.start();
+            vm.balloon(32 << 20);
+            assertThat(vm.status().memory().targetBytes()).isEqualTo(32 << 20);
+            assertThat(vm.status().text()).contains("balloon 0 of 32 MiB");
+            assertThatThrownBy(() -> vm.balloon(65 << 20))
+                    .hasMessageContaining("give 16 to 64 MiB");
+            assertThatThrownBy(() -> vm.balloon(1 << 20)).isInstanceOf(VmException.class);
+            vm.balloon(64 << 20);
+            assertThat(vm.status().memory().targetBytes()).isZero();
+        }
+    }
+
+    @Test
+    void memory_ofPagesThatNobodyReserved_saysHowToReserve() throws IOException {
+        Path free = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+        assumeTrue(Files.exists(free) && Files.readString(free).strip().equals("0"));
+        var pages = new MemorySpec(MemorySpec.Pages.HUGE_2M, false, false, false);
+        assertThatThrownBy(() -> Vm.create(spec().memory(pages).build(), console, idle()))
+                .isInstanceOf(VmException.class)
+                .hasMessageContaining("it takes 8 pages of 2 MiB, 0 are free")
+                .hasMessageContaining("echo 8 > /sys/kernel/mm/hugepages");
+    }
+
+    @Test
+    void cpuModel_notChosen_isTheBestThatThereIs_andSaidIfThatIsLittle() {
+        FakeHypervisor little = idle();
+        little.bestCpuModel = CpuModel.X86_64_V2;
+        try (Vm vm = Vm.create(spec().build(), console, little)) {
+            assertThat(little.model()).isEqualTo(CpuModel.X86_64_V2);
+            assertThat(vm.status().notes())
+                    .singleElement()
+                    .asString()
+                    .contains("no x86-64-v3: the guest's CPUs are x86-64-v2");
+        }
+        try (Vm vm = Vm.create(spec().cpuModel(CpuModel.X86_64_V3).build(), console, little)) {
+            assertThat(little.model()).isEqualTo(CpuModel.X86_64_V3);
+            assertThat(vm.status().notes()).isEmpty();
+        }
     }
 
     @Test

@@ -13,7 +13,8 @@ import dev.javisor.hypervisor.VirtualMachine.DoorbellAddress;
 import dev.javisor.hypervisor.VirtualMachine.Space;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.kvm.KvmHypervisor;
-import dev.javisor.linux.AnonymousMemory;
+import dev.javisor.linux.HostMemory;
+import dev.javisor.linux.HostPages;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -82,7 +83,7 @@ final class KvmSide {
         Bed(Scenario scenario) {
             this.scenario = scenario;
             long bytes = scenario.memoryBytes();
-            AnonymousMemory mapped = AnonymousMemory.map(bytes, false);
+            HostMemory mapped = HostMemory.map(HostMemory.Config.lazy(bytes, HostPages.SMALL));
             memory =
                     new GuestMemory(
                             mapped.segment(), List.of(new Region(0, 0, bytes)), mapped::close);

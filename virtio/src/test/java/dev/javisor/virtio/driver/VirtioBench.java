@@ -18,7 +18,7 @@ import java.util.List;
 
 /** A machine with one virtio device on its PCI bus, and a driver for it. */
 public final class VirtioBench {
-    public final GuestMemory memory = TestMemory.of(4 << 20);
+    public final GuestMemory memory;
     public final MachineBus bus = new MachineBus();
     public final RecordingInterruptLine line = new RecordingInterruptLine();
 
@@ -36,10 +36,20 @@ public final class VirtioBench {
         this(device, new ManualLoop());
     }
 
+    /** With memory that the device knows too. */
+    public VirtioBench(VirtioDevice device, GuestMemory memory) {
+        this(device, new ManualLoop(), memory);
+    }
+
     /**
      * @param ioLoop in place of {@link #loop} if it is not a manual one
      */
     public VirtioBench(VirtioDevice device, IoLoop ioLoop) {
+        this(device, ioLoop, TestMemory.of(4 << 20));
+    }
+
+    private VirtioBench(VirtioDevice device, IoLoop ioLoop, GuestMemory memory) {
+        this.memory = memory;
         loop = ioLoop instanceof ManualLoop manual ? manual : new ManualLoop();
         List<InterruptLine> lines = new ArrayList<>();
         for (int i = 0; i < PciBus.PIRQS; i++) {
