@@ -70,6 +70,7 @@ final class KvmVcpu implements Vcpu {
     private final Exclusion exclusion;
     private final Assistance assistance;
     private final HostDebug debug;
+    private final DebugRuns debugRuns;
     private String detail = "";
 
     private KvmVcpu(KvmVirtualMachine vm, int id, KvmCalls calls, RunPage run, Cleanup cleanup) {
@@ -90,6 +91,7 @@ final class KvmVcpu implements Vcpu {
         this.assistance = new Assistance(vm, vm.assistants(), new AssistView(vm, this, state));
         cleanup.add(assistance::close);
         this.exclusion = vm.exclusion();
+        this.debugRuns = new DebugRuns(debug, state, assistance, this::loop, this::takeKick);
         this.exits = new ExitHandler(run, state, assistance, debug, vm.dirtyLog());
     }
 
@@ -159,76 +161,13 @@ final class KvmVcpu implements Vcpu {
         }
     }
 
-    /** One run while the machine wants to stop at something. */
-    private ExitReason debugged(VcpuBus bus) {
-        boolean resumes = debug.begin();
-        boolean single = debug.asked().singleStep();
-        int here = debug.asked().at(state.linearRip());
-        if (here != 0 && !resumes) {
-            debug.stop(false, here);
-            return stopped();
-        }
-        if (single || here != 0) {
-            // KVM would stop before an instruction with a breakpoint again and again.
-            ExitReason reason = step(bus);
-            if (reason != ExitReason.DEBUG) {
-                return reason;
-            }
-            if (single || debug.stop().breakpoints() != 0) {
-                return stopped();
-            }
-            debug.forget();
-        }
-        ExitReason reason = loop(bus);
-        return reason == ExitReason.DEBUG ? stopped() : reason;
-    }
-
-    /** A stop also tells what stands before the next instruction: a run begins behind that. */
-    private ExitReason stopped() {
-        int hits = debug.stop().breakpoints() | debug.asked().at(state.linearRip());
-        debug.stop(debug.stop().stepped(), hits);
-        detail = "%s at %#x".formatted(debug.stop(), state.linearRip());
-        return ExitReason.DEBUG;
-    }
-
-    /** Executes one instruction. */
-    private ExitReason step(VcpuBus bus) {
-        if (requests != 0 && serveRequests()) {
+    /** Whether to return before anything is executed. */
+    private boolean takeKick() {
+        boolean kicked = requests != 0 && serveRequests();
+        if (kicked) {
             REQUESTS.getAndBitwiseAnd(this, ~REQUEST_KICK);
-            return ExitReason.KICKED;
         }
-        CpuState.Activity activity = state.activity();
-        if (activity == CpuState.Activity.RUNNING) {
-            switch (assistance.step(bus)) {
-                case EXECUTED -> {
-                    debug.stop(true, assistance.breakpoints());
-                    return ExitReason.DEBUG;
-                }
-                case SHUTDOWN -> {
-                    detail = "triple fault\n" + state.dump();
-                    return ExitReason.SHUTDOWN;
-                }
-                case DECLINED -> {
-                    // What KVM executes itself; none of it changes the guest's own trap flag.
-                }
-            }
-        }
-        boolean trap = state.hasTrapFlag();
-        state.buffers().flush();
-        debug.beginStep(activity == CpuState.Activity.RUNNING);
-        ExitReason reason;
-        try {
-            reason = loop(bus);
-        } finally {
-            debug.endStep();
-        }
-        if (trap) {
-            state.setTrapFlag();
-            if (reason == ExitReason.DEBUG) {
-                state.raiseDebug(DebugLayout.DR6_SINGLE_STEP);
-            }
-        }
-        return reason;
+        return kicked;
     }
 
     HostDebug debug() {
@@ -239,6 +178,14 @@ final class KvmVcpu implements Vcpu {
     void assisted() {
         synced.needed();
         external.forget();
+    }
+
+    private ExitReason debugged(VcpuBus bus) {
+        ExitReason reason = debugRuns.run(bus);
+        if (!debugRuns.detail().isEmpty()) {
+            detail = debugRuns.detail();
+        }
+        return reason;
     }
 
     private ExitReason loop(VcpuBus bus) {
