@@ -89,7 +89,7 @@ final class AcpiDsdt {
                 name(
                         "_CRS",
                         resources(
-                                busWindow(0, 255),
+                                busWindow(0, PlatformLayout.LAST_PCI_BUS),
                                 ports(CONFIG_MECHANISM_1),
                                 portWindow(PORTS_BELOW),
                                 portWindow(PORTS_ABOVE),

@@ -191,7 +191,7 @@ public final class AcpiTables {
     private static byte[] mcfg() {
         AddressRange ecam = PlatformLayout.ECAM;
         AcpiTable table = new AcpiTable("MCFG", 1).zeros(8);
-        table.word64(ecam.start()).word16(0).byte8(0).byte8((int) (ecam.sizeBytes() >> 20) - 1);
+        table.word64(ecam.start()).word16(0).byte8(0).byte8(PlatformLayout.LAST_PCI_BUS);
         return table.zeros(4).finish();
     }
 

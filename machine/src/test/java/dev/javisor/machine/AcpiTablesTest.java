@@ -55,6 +55,7 @@ class AcpiTablesTest {
         assertThat(tables.table("FACP")).hasSize(276);
         assertThat(tables.table("HPET")).hasSize(56);
         assertThat(tables.table("MCFG")).hasSize(60);
+        assertThat(tables.table("MCFG")[55]).as("last bus").isEqualTo((byte) 15);
     }
 
     @Test
