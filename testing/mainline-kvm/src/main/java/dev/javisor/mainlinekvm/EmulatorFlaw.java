@@ -9,6 +9,13 @@ import java.util.regex.Pattern;
  * nothing of KVM or of ours runs: the guest's instructions are executed by that processor. A case
  * that fails in just this way is told as skipped, with the reason; any other failure is one.
  *
+ * <p>How each was found to be the processor's: #GP for a non-canonical stack load comes to a
+ * program without KVM, too (SIGSEGV; SIGBUS on silicon). The error code and the busy TSS are in
+ * QEMU's source ({@code mmu_translate} sets PG_ERROR_RSVD_MASK alone, {@code helper_check_io} wants
+ * type 9). Of the modified instruction QEMU's log ({@code -d in_asm,exec}) shows one translated
+ * block between VMRUN and the exit of the OUT behind it, so that neither KVM nor a later fetch
+ * takes part; a program without KVM does not see it.
+ *
  * @param testCase of the conformance suite
  * @param symptom how the failure's message begins
  * @param reason what the processor does
