@@ -64,6 +64,10 @@ public final class Mmu {
     private final PageWalker walker;
     private final long[][] contexts = new long[3][ENTRIES * 4];
 
+    private final FilledEntries[] filled = {
+        new FilledEntries(), new FilledEntries(), new FilledEntries()
+    };
+
     /** The TLB of the current context. */
     private long[] tlb = contexts[SUPERVISOR_AC];
 
@@ -199,8 +203,9 @@ public final class Mmu {
 
     /** Drops everything, global entries too. */
     public void flushAll() {
-        for (long[] entries : contexts) {
-            Arrays.fill(entries, NEVER);
+        for (int ctx = 0; ctx < contexts.length; ctx++) {
+            Arrays.fill(contexts[ctx], NEVER);
+            filled[ctx].clear();
         }
         large.clear();
         fetched.clear();
@@ -212,15 +217,29 @@ public final class Mmu {
     public void flushNonGlobal() {
         flushes++;
         fetched.clear();
-        for (long[] entries : contexts) {
-            for (int i = 0; i < entries.length; i += 4) {
-                if ((entries[i + 3] & GLOBAL) == 0) {
-                    entries[i] = NEVER;
-                    entries[i + 1] = NEVER;
-                }
-            }
+        for (int ctx = 0; ctx < contexts.length; ctx++) {
+            flushNonGlobal(contexts[ctx], filled[ctx]);
         }
         codeGeneration++;
+    }
+
+    private static void flushNonGlobal(long[] entries, FilledEntries list) {
+        boolean all = list.isOverflowing();
+        int n = all ? entries.length / 4 : list.count();
+        list.clear();
+        for (int k = 0; k < n; k++) {
+            // The list is written behind where it is read: it never grows here.
+            int i = all ? 4 * k : list.get(k);
+            if (entries[i] == NEVER && entries[i + 1] == NEVER) {
+                continue;
+            }
+            if ((entries[i + 3] & GLOBAL) == 0) {
+                entries[i] = NEVER;
+                entries[i + 1] = NEVER;
+            } else {
+                list.add(i);
+            }
+        }
     }
 
     /**
@@ -638,6 +657,9 @@ public final class Mmu {
         long[] t = contexts[ctx];
         int i = ((int) (linear >>> 12) & INDEX_MASK) << 2;
         long tag = linear & PAGE_MASK;
+        if (t[i] == NEVER && t[i + 1] == NEVER) {
+            filled[ctx].add(i);
+        }
         t[i] = tag;
         t[i + 1] = writable ? tag : NEVER;
         t[i + 2] = offset - tag;

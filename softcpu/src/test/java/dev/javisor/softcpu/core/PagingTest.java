@@ -207,6 +207,31 @@ class PagingTest {
         assertThat(cpu.mmu.read8(0x8000)).isEqualTo(3);
     }
 
+    /** Of 400 pages each third is global; each flush comes after all of them were used. */
+    @Test
+    void cr3Write_fewOrManyPagesUsed_dropsExactlyWhatIsNotGlobal() {
+        for (int pages : new int[] {3, 100, 400, 100}) {
+            cpu.mmu.flushAll();
+            for (int round = 0; round < 3; round++) {
+                for (int page = 0; page < pages; page++) {
+                    int flags = page % 3 == 0 ? P | W | G : P | W;
+                    memory.writeLong(PT + 8 * page, 0x200000 | flags);
+                    memory.writeByte(0x200000, 1);
+                    assertThat(cpu.mmu.read8((long) page << 12)).isEqualTo(1);
+                    memory.writeLong(PT + 8 * page, 0x300000 | P | W);
+                }
+                memory.writeByte(0x300000, 2);
+                cpu.mmu.flushNonGlobal();
+                for (int page = 0; page < pages; page++) {
+                    assertThat(cpu.mmu.read8((long) page << 12))
+                            .as("page %d of %d, round %d", page, pages, round)
+                            .isEqualTo(page % 3 == 0 ? 1 : 2);
+                    cpu.mmu.flushPage((long) page << 12);
+                }
+            }
+        }
+    }
+
     @Test
     void write_acrossPages_faultsBeforeAnyByte() {
         map(0x10000 | P | W);
