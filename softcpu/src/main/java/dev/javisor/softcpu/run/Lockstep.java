@@ -130,7 +130,8 @@ final class Lockstep {
         long retired = cpu.retired;
         faultVector = NO_FAULT;
         try {
-            why = now.enter(cpu, now.budget());
+            // Without renewals: short runs, so that others seldom write what they read.
+            why = now.enter(cpu, now.budget() & (1 << Region.ROUNDS_SHIFT) - 1);
         } catch (GuestFault fault) {
             faultVector = fault.vector();
             faultCode = fault.errorCode();

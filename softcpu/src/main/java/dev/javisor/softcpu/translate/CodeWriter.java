@@ -11,7 +11,7 @@ import java.lang.constant.ClassDesc;
  * an instruction comes before its last access that can leave the region.
  */
 final class CodeWriter {
-    private static final ClassDesc MATH = ClassDesc.of("java.lang.Math");
+    static final ClassDesc MATH = ClassDesc.of("java.lang.Math");
     private static final int RAX = 0;
     private static final int RDX = 2;
     private static final int RSP = 4;

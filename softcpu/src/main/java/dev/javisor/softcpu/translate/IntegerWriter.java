@@ -101,7 +101,7 @@ final class IntegerWriter {
     }
 
     /** Pushes a register's low bytes, zero-extended, or those of its high byte. */
-    private void pushRegister(int kind, int reg, int sizeBytes) {
+    void pushRegister(int kind, int reg, int sizeBytes) {
         f.get(reg);
         if (kind == Insn.GPR_HIGH) {
             code.bipush(8).lushr().loadConstant(0xFFL).land();
@@ -111,7 +111,7 @@ final class IntegerWriter {
     }
 
     /** Pops into a register of a size; what 8 and 16 bits leave alone stays. */
-    private void popRegister(int kind, int reg, int sizeBytes) {
+    void popRegister(int kind, int reg, int sizeBytes) {
         if (sizeBytes == 8) {
             f.set(reg);
         } else if (sizeBytes == 4) {
@@ -144,7 +144,7 @@ final class IntegerWriter {
     }
 
     /** Loads the operand if it is memory, into the temporary register. */
-    private void fetch(Insn in, int kind, int sizeBytes, boolean forStore, Label miss) {
+    void fetch(Insn in, int kind, int sizeBytes, boolean forStore, Label miss) {
         if (kind == Insn.MEM) {
             if (forStore) {
                 memory.loadForStore(in, sizeBytes, miss);
@@ -156,7 +156,7 @@ final class IntegerWriter {
     }
 
     /** Pushes an operand that {@link #fetch} has seen, zero-extended. */
-    private void push(Insn in, int kind, int reg, int sizeBytes) {
+    void push(Insn in, int kind, int reg, int sizeBytes) {
         switch (kind) {
             case Insn.MEM -> f.get(Frame.TEMPORARY);
             case Insn.IMM -> f.constant(in.imm & mask(sizeBytes));

@@ -4,6 +4,7 @@ import dev.javisor.softcpu.block.Families;
 import dev.javisor.softcpu.block.PendingFlags;
 import dev.javisor.softcpu.core.CodePages;
 import dev.javisor.softcpu.core.Cpu;
+import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.decode.Insn;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -167,6 +168,60 @@ final class RegionRuntime {
         return high != 0 ? Long.MIN_VALUE : 0;
     }
 
+    private static final long CARRY = 0xC000_0000_0000_0000L;
+
+    /** Aux word with CF, and without OF. */
+    static long carryIfZero(long value) {
+        return value == 0 ? CARRY : 0;
+    }
+
+    static long carryUnlessZero(long value) {
+        return value == 0 ? 0 : CARRY;
+    }
+
+    /** BEXTR. */
+    static long extractBits(long value, long control, int bits) {
+        int start = (int) control & 0xFF;
+        int length = (int) control >>> 8 & 0xFF;
+        long from = start >= bits ? 0 : value >>> start;
+        return length < 64 ? from & (1L << length) - 1 : from;
+    }
+
+    /** BZHI. */
+    static long zeroHighBits(long value, long control, int bits) {
+        int index = (int) control & 0xFF;
+        return index >= bits ? value : value & (1L << index) - 1;
+    }
+
+    static long zeroHighBitsAux(long control, int bits) {
+        return ((int) control & 0xFF) >= bits ? CARRY : 0;
+    }
+
+    static long rotateRight64(long value, int count) {
+        return Long.rotateRight(value, count);
+    }
+
+    static long rotateRight32(long value, int count) {
+        return Integer.rotateRight((int) value, count) & 0xFFFFFFFFL;
+    }
+
+    /** Carries out of each bit of a + b, or of one more. */
+    static long carries(long a, long b, long sum) {
+        return (a & b) | ((a | b) & ~sum);
+    }
+
+    /** An aux word with bit 63 of {@code carry} as CF, and its OF. */
+    static long withCarry(long aux, long carry) {
+        long overflow = (aux ^ aux << 1) >>> 63;
+        long cf = carry >>> 63;
+        return aux & ~CARRY | cf << 63 | (cf ^ overflow) << 62;
+    }
+
+    /** An aux word with bit 63 of {@code overflow} as OF, and its CF. */
+    static long withOverflow(long aux, long overflow) {
+        return aux & ~(1L << 62) | (aux >>> 63 ^ overflow >>> 63) << 62;
+    }
+
     /** Whether high:low / divisor is low / divisor, and does not fault. */
     static boolean dividesUnsigned(long divisor, long low, long high) {
         return divisor != 0 && high == 0;
@@ -230,6 +285,20 @@ final class RegionRuntime {
      */
     static boolean callOut(Cpu cpu, Insn in, int page, int pending) {
         PendingFlags.settle(cpu.flags, pending);
+        return execute(cpu, in, page);
+    }
+
+    /** The same for an instruction that has nothing to do with flags: they stay pending. */
+    static boolean callPlain(Cpu cpu, Insn in, int page, int pending) {
+        try {
+            return execute(cpu, in, page);
+        } catch (GuestFault fault) {
+            PendingFlags.settle(cpu.flags, pending);
+            throw fault;
+        }
+    }
+
+    private static boolean execute(Cpu cpu, Insn in, int page) {
         CodePages codePages = cpu.mmu.ram().codePages;
         int writes = codePages.writes();
         cpu.calledOut = in;

@@ -106,6 +106,7 @@ final class RegionWriter {
     private MemoryWriter memory;
     private CodeWriter codes;
     private IntegerWriter integers;
+    private BmiWriter bmi;
     private VectorWriter vectors;
     private AtomicWriter atomics;
     private Exits exits;
@@ -216,6 +217,7 @@ final class RegionWriter {
         memory = new MemoryWriter(f, new PageSlots(shape), ram);
         codes = new CodeWriter(f, memory, flags);
         integers = new IntegerWriter(f, memory, flags);
+        bmi = new BmiWriter(f, flags, integers);
         vectors = new VectorWriter(f, memory, flags);
         atomics = new AtomicWriter(f, memory, flags);
         exits = new Exits(f);
@@ -454,7 +456,7 @@ final class RegionWriter {
         if (in.lock || exchanges ? atomics.write(in, miss) : integers.write(in, miss)) {
             return;
         }
-        if (vectors.write(in, miss)) {
+        if (bmi.write(in, miss) || vectors.write(in, miss)) {
             return;
         }
         CallOut callOut = callOut(b, in, uncounted);
@@ -492,16 +494,28 @@ final class RegionWriter {
         code.loadConstant(c.uncounted).istore(Frame.COUNT);
         code.aload(Frame.CPU_LOCAL).getstatic(self, "CALLED_OUT", Frame.INSNS);
         code.loadConstant(c.number).aaload().loadConstant(c.page).loadConstant(pending);
-        code.invokestatic(Frame.RUNTIME, "callOut", CALL_OUT);
+        code.invokestatic(Frame.RUNTIME, ignoresFlags(c.in) ? "callPlain" : "callOut", CALL_OUT);
         code.istore(Frame.CODE);
-        memory.forgetPages();
         f.reloadAll(mayWrite(c.in));
-        f.reloadVectors();
+        if (c.in.op.family() != Op.Family.X87) {
+            memory.forgetPages();
+            f.reloadVectors();
+        }
         if (!VectorWriter.keepsFlags(c.in)) {
             f.reloadFlags();
         }
         code.iload(Frame.CODE).ifne(c.resume);
         code.goto_(exits.next(c.in.nextIp, c.kindAfter(), c.uncounted - 1));
+    }
+
+    /** Neither reads nor writes status flags. */
+    private static boolean ignoresFlags(Insn in) {
+        return VectorWriter.keepsFlags(in)
+                && switch (in.op) {
+                    case FCMOVB, FCMOVE, FCMOVBE, FCMOVU, FCMOVNB, FCMOVNE, FCMOVNBE, FCMOVNU ->
+                            false;
+                    default -> true;
+                };
     }
 
     /** General registers that the instruction may write, by bit. */
@@ -512,7 +526,9 @@ final class RegionWriter {
                 | switch (in.op.family()) {
                     // RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI: implied operands.
                     case INTEGER, STRING, DECIMAL -> 0xFF;
-                    // RAX, RCX, RDX: FNSTSW, PCMPESTRI, XGETBV and the like.
+                    // RAX: FNSTSW.
+                    case X87 -> 1;
+                    // RAX, RCX, RDX: PCMPESTRI, XGETBV and the like.
                     default -> in.op == Op.INVALID ? 0 : 7;
                 };
     }

@@ -33,7 +33,7 @@ public final class Translator {
      * Dispatch codes of a region: enough for most functions, as several regions that overlap cost
      * the JIT more than one that has all.
      */
-    private static final int CODES = 120;
+    private static final int CODES = 136;
 
     /** For what runs so often that better code pays. */
     private static final int MANY_CODES = 240;

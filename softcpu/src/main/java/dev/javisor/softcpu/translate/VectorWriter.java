@@ -48,6 +48,12 @@ final class VectorWriter {
                                 false;
                         default -> true;
                     };
+            case X87 ->
+                    switch (in.op) {
+                        case FCOMI, FUCOMI, FCOMIP, FUCOMIP -> false;
+                        default -> true;
+                    };
+            case CRYPTO -> true;
             default -> false;
         };
     }
