@@ -61,9 +61,12 @@ public final class Block {
     /** Where its indirect branch has led but for {@link #taken}, the first ones; read racily. */
     private volatile Block[] others = NONE;
 
+    /** What one execution adds to {@link #heat}: long blocks take tier one longer. */
+    public final int weight;
+
     /**
-     * Times executed by tier one, loop heads and call targets counted several times; far below zero
-     * once a translation was asked for. Approximate: it only decides what is translated.
+     * Times executed by tier one, by weight, loop heads and call targets counted several times; far
+     * below zero once a translation was asked for. Approximate: it only decides what is translated.
      */
     public int heat;
 
@@ -110,6 +113,7 @@ public final class Block {
         this.version2 = version2;
         this.code = code;
         this.words = Words.of(code);
+        this.weight = 1 + code.length / 8;
         this.instructions = instructions;
         this.endIp = endIp;
         this.nextIp = code.length == 0 ? endIp : code[code.length - 1].nextIp;

@@ -214,7 +214,8 @@ final class HotLoop {
                     b = after;
                     continue;
                 }
-                if (++b.heat >= heatLimit) {
+                b.heat += b.weight;
+                if (b.heat >= heatLimit) {
                     heated(b);
                 }
                 m.execPage = b.page;

@@ -29,7 +29,7 @@ public final class BenchMain {
             System.out.println();
             System.out.println(
                     "  RUNS     repetitions of each side, " + DEFAULT_RUNS + " if not given");
-            System.out.println("  ONLY     cpu, userland: only rows with this in their names");
+            System.out.println("  ONLY     cpu: only kernels with this in their names");
             System.out.println();
             for (Benchmark benchmark : ALL) {
                 System.out.printf("  %-8s %s%n", benchmark.name(), benchmark.description());
