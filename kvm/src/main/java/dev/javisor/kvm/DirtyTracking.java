@@ -9,7 +9,7 @@ public enum DirtyTracking {
     /** A ring for each vCPU, where KVM has them. */
     RING;
 
-    /** From where on fetching by ring is measurably cheaper. */
+    /** Where a fetch by bitmap takes long enough for a third of it to count. */
     private static final long RING_FROM_BYTES = 64L << 30;
 
     boolean usesRing(long memoryBytes) {
