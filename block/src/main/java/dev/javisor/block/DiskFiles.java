@@ -102,7 +102,7 @@ public final class DiskFiles {
             return open(path, format, false, references);
         }
         return open(
-                new Unflushed(FileStorage.open(path, false)),
+                LentStorage.unflushed(FileStorage.open(path, false)),
                 path,
                 format,
                 false,

@@ -3,6 +3,7 @@ package dev.javisor.block.qcow2;
 import static dev.javisor.block.qcow2.Qcow2Layout.*;
 
 import dev.javisor.block.BlockException;
+import dev.javisor.block.LentStorage;
 import dev.javisor.block.Storage;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
@@ -95,10 +96,20 @@ public record Qcow2Spec(
         }
         file.write(0, java.lang.foreign.MemorySegment.ofArray(start));
         Qcow2Image image =
-                new Qcow2Image(new Unclosed(file), Unclosed.orNull(data), header, null, false);
+                new Qcow2Image(
+                        LentStorage.unflushedUnclosed(file),
+                        data == null ? null : LentStorage.unflushedUnclosed(data),
+                        header,
+                        null,
+                        false);
         try (image) {
             image.resize(sizeBytes);
         }
+        // Until now there was nothing to lose, and no order to keep.
+        if (data != null) {
+            data.flush();
+        }
+        file.flush();
     }
 
     private Qcow2Header header() {

@@ -119,10 +119,10 @@ final class ConvertCommand implements Callable<Integer> {
                         settings,
                         backing,
                         backingFormat);
-        if (!existing) {
-            image.create(source.sizeBytes());
-        }
         boolean durable = cache.equals("writeback");
+        if (!existing) {
+            image.create(source.sizeBytes(), durable);
+        }
         try (DiskImage under = image.openBacking().orElse(null);
                 DiskImage made =
                         DiskFiles.openForCopy(

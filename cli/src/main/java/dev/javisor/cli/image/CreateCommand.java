@@ -74,7 +74,7 @@ final class CreateCommand implements Callable<Integer> {
         NewImage image =
                 NewImage.of(file, Optional.ofNullable(format), settings, backing, backingFormat);
         long bytes = (sizeOf(image) + 511) & -512;
-        image.create(bytes);
+        image.create(bytes, true);
         if (!common.quiet) {
             console.line("Made %s, %s, %d bytes", file, image.format().id(), bytes);
         }

@@ -6,6 +6,7 @@ import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.FileStorage;
+import dev.javisor.block.LentStorage;
 import dev.javisor.block.qcow2.Qcow2Image;
 import dev.javisor.block.qcow2.Qcow2Spec;
 import java.nio.file.Path;
@@ -96,12 +97,16 @@ record NewImage(Path file, DiskFormat format, Map<String, String> settings) {
                 });
     }
 
-    /** Makes the file, with all of the disk reading as zeroes or as its backing file. */
-    void create(long sizeBytes) {
+    /**
+     * Makes the file, with all of the disk reading as zeroes or as its backing file.
+     *
+     * @param durable else the host writes it when it gets to it
+     */
+    void create(long sizeBytes, boolean durable) {
         if (format == DiskFormat.RAW) {
             createRaw(sizeBytes);
         } else {
-            createQcow2(sizeBytes);
+            createQcow2(sizeBytes, durable);
         }
     }
 
@@ -118,7 +123,7 @@ record NewImage(Path file, DiskFormat format, Map<String, String> settings) {
         }
     }
 
-    private void createQcow2(long sizeBytes) {
+    private void createQcow2(long sizeBytes, boolean durable) {
         String dataFile = settings.getOrDefault("data_file", "");
         String preallocation = settings.getOrDefault("preallocation", "off");
         Qcow2Spec spec =
@@ -142,7 +147,7 @@ record NewImage(Path file, DiskFormat format, Map<String, String> settings) {
             if (data != null) {
                 data.resize(sizeBytes);
             }
-            spec.create(storage, data);
+            spec.create(durable ? storage : LentStorage.unflushed(storage), data);
         }
         if (preallocation.equals("off")) {
             return;

@@ -2,8 +2,23 @@ package dev.javisor.block;
 
 import java.lang.foreign.MemorySegment;
 
-/** A storage whose writes become durable when the host gets to it: for what can be made anew. */
-record Unflushed(Storage storage) implements Storage {
+/**
+ * A storage that is lent: some of what its user does to it as a whole is left out.
+ *
+ * @param flushes else writes become durable when the host gets to it: for what can be made anew
+ * @param closes else it stays open when its user closes it
+ */
+public record LentStorage(Storage storage, boolean flushes, boolean closes) implements Storage {
+    /** Whose flushes do nothing. */
+    public static Storage unflushed(Storage storage) {
+        return new LentStorage(storage, false, true);
+    }
+
+    /** Whose flushes do nothing, and which its owner closes. */
+    public static Storage unflushedUnclosed(Storage storage) {
+        return new LentStorage(storage, false, false);
+    }
+
     @Override
     public String name() {
         return storage.name();
@@ -60,10 +75,16 @@ record Unflushed(Storage storage) implements Storage {
     }
 
     @Override
-    public void flush() {}
+    public void flush() {
+        if (flushes) {
+            storage.flush();
+        }
+    }
 
     @Override
     public void close() {
-        storage.close();
+        if (closes) {
+            storage.close();
+        }
     }
 }
