@@ -7,5 +7,6 @@ module dev.javisor.block {
 
     exports dev.javisor.block;
     exports dev.javisor.block.image;
+    exports dev.javisor.block.nbd;
     exports dev.javisor.block.qcow2;
 }

@@ -30,7 +30,7 @@ public final class IoBuffers {
     }
 
     /** The longest piece from a position that lies in one segment, at most {@code maxBytes}. */
-    private MemorySegment piece(long at, long maxBytes) {
+    public MemorySegment piece(long at, long maxBytes) {
         if (at < currentStart) {
             current = 0;
             currentStart = 0;

@@ -5,31 +5,37 @@ import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskLimits;
 import dev.javisor.block.ErrorPolicy;
+import dev.javisor.block.nbd.NbdAddress;
+import dev.javisor.vmm.DiskSource;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
- * The value of {@code --disk}: a file, then any of {@code format=NAME}, {@code readonly}, {@code
- * backing=follow}, {@code serial=NAME}, {@code iops=COUNT[:BURST]}, {@code bps=SIZE[:BURST]},
- * {@code rerror=POLICY}, {@code werror=POLICY}.
+ * The value of {@code --disk}: a file or an NBD URI, then any of {@code format=NAME}, {@code
+ * readonly}, {@code backing=follow}, {@code serial=NAME}, {@code iops=COUNT[:BURST]}, {@code
+ * bps=SIZE[:BURST]}, {@code rerror=POLICY}, {@code werror=POLICY}, {@code reconnect=TIME}.
  *
  * @param followBacking whether the files that the image's header names may be opened
  */
 record DiskOption(
-        Path file,
+        DiskSource source,
         Optional<DiskFormat> format,
         boolean readOnly,
         boolean followBacking,
         Optional<String> serial,
         DiskLimits limits,
         DiskErrors errors) {
+    /** How long requests wait for an NBD server that is gone. */
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
     private static final String SETTINGS =
             "readonly, format=NAME, backing=follow, serial=NAME, iops=COUNT[:BURST],"
-                    + " bps=SIZE[:BURST], rerror=POLICY, werror=POLICY";
+                    + " bps=SIZE[:BURST], rerror=POLICY, werror=POLICY, reconnect=TIME";
 
     /** A disk with none of the settings. */
     static DiskOption plain(Path file) {
-        return new Settings().of(file);
+        return new Settings().of(file.toString());
     }
 
     /** While they are read. */
@@ -40,9 +46,25 @@ record DiskOption(
         private Optional<String> serial = Optional.empty();
         private DiskLimits limits = DiskLimits.NONE;
         private DiskErrors errors = DiskErrors.STANDARD;
+        private Optional<Duration> patience = Optional.empty();
 
-        DiskOption of(Path file) {
-            return new DiskOption(file, format, readOnly, followBacking, serial, limits, errors);
+        DiskOption of(String target) {
+            return new DiskOption(
+                    source(target), format, readOnly, followBacking, serial, limits, errors);
+        }
+
+        private DiskSource source(String target) {
+            if (!NbdAddress.isUri(target)) {
+                if (patience.isPresent()) {
+                    throw new IllegalArgumentException("reconnect is for nbd:// disks only");
+                }
+                return new DiskSource.File(Path.of(target));
+            }
+            if (format.isPresent() || followBacking) {
+                throw new IllegalArgumentException(
+                        "an NBD server says itself what a disk contains: no format, no backing");
+            }
+            return new DiskSource.Nbd(NbdAddress.parse(target), patience.orElse(PATIENCE));
         }
 
         /** Whether {@code setting} is one. */
@@ -67,6 +89,7 @@ record DiskOption(
                     serial = Optional.of(value);
                 }
                 case "iops", "bps" -> limits = limited(limits, key.equals("iops"), value);
+                case "reconnect" -> patience = Optional.of(Durations.parse(value));
                 case "rerror" -> errors = new DiskErrors(policy(value), errors.writes());
                 case "werror" -> errors = new DiskErrors(errors.reads(), policy(value));
                 default -> {
@@ -100,7 +123,7 @@ record DiskOption(
         if (file.isEmpty()) {
             throw new IllegalArgumentException("no file in '" + text + "'");
         }
-        return settings.of(Path.of(file));
+        return settings.of(file);
     }
 
     private static ErrorPolicy policy(String name) {

@@ -42,6 +42,8 @@ import picocli.CommandLine.Spec;
             "      with standard input, and not longer than five minutes",
             "  javisor run --disk data.img --disk cd.iso,readonly",
             "      raw disks, in the guest /dev/vda and /dev/vdb",
+            "  javisor run --disk nbd://host/data",
+            "      a disk that an NBD server offers, such as 'javisor image serve'",
             "  javisor run --disk vm.qcow2,backing=follow",
             "      a qcow2 disk, which may name its backing file itself",
             "  javisor run --net user,forward=tcp:127.0.0.1:2222:22",
@@ -153,10 +155,12 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--disk",
-            paramLabel = "FILE[,...]",
+            paramLabel = "FILE|URI[,...]",
             converter = DiskConverter.class,
             description =
-                    "A disk image as virtio disk, with any of ,readonly ,format=NAME (else by the"
+                    "A disk image, or an export of an NBD server (nbd://HOST[:PORT]/EXPORT,"
+                            + " nbds://, nbd+unix:///EXPORT?socket=FILE; ,reconnect=TIME is how long"
+                            + " it is waited for) as virtio disk, with any of ,readonly ,format=NAME (else by the"
                             + " extension, else raw) ,backing=follow ,serial=NAME ,iops=COUNT[:BURST]"
                             + " ,bps=SIZE[:BURST] ,rerror=POLICY ,werror=POLICY (what happens when the"
                             + " host cannot read or write: report to the guest; stop, until"

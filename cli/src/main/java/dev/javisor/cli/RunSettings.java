@@ -4,6 +4,7 @@ import dev.javisor.base.JavisorException;
 import dev.javisor.base.Sizes;
 import dev.javisor.hypervisor.CpuModel;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.DiskSource;
 import dev.javisor.vmm.MemorySpec;
 import dev.javisor.vmm.NetSpec;
 import dev.javisor.vmm.TranslationMode;
@@ -67,16 +68,18 @@ record RunSettings(
         initrd.ifPresent(file -> readable("--initrd", file));
         Set<Path> seen = new HashSet<>();
         for (DiskOption disk : disks) {
-            readable("--disk", disk.file());
-            if (!disk.readOnly() && !Files.isWritable(disk.file())) {
+            if (!(disk.source() instanceof DiskSource.File(Path file))) {
+                continue;
+            }
+            readable("--disk", file);
+            if (!disk.readOnly() && !Files.isWritable(file)) {
                 throw new JavisorException(
                         "--disk %s: no permission to write: allow it, or add ,readonly"
-                                .formatted(disk.file()));
+                                .formatted(file));
             }
-            if (!seen.add(disk.file().toAbsolutePath().normalize())) {
+            if (!seen.add(file.toAbsolutePath().normalize())) {
                 throw new JavisorException(
-                        "--disk %s is given twice: two disks cannot share a file"
-                                .formatted(disk.file()));
+                        "--disk %s is given twice: two disks cannot share a file".formatted(file));
             }
         }
         return this;

@@ -24,7 +24,7 @@ final class VmmMachine implements Machine {
         for (DiskOption disk : settings.disks()) {
             disks.add(
                     new DiskSpec(
-                            disk.file(),
+                            disk.source(),
                             disk.format(),
                             disk.readOnly(),
                             disk.followBacking()

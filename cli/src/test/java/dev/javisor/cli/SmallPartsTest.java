@@ -7,7 +7,9 @@ import dev.javisor.block.DiskErrors;
 import dev.javisor.block.DiskFormat;
 import dev.javisor.block.DiskLimits;
 import dev.javisor.block.ErrorPolicy;
+import dev.javisor.block.nbd.NbdAddress;
 import dev.javisor.vmm.Accelerator;
+import dev.javisor.vmm.DiskSource;
 import dev.javisor.vmm.TranslationMode;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -198,13 +200,13 @@ class SmallPartsTest {
     void diskOption_fileWithCommas_keepsAllButTheSetting() {
         assertThat(DiskOption.parse("a")).isEqualTo(DiskOption.plain(Path.of("a")));
         DiskOption named = DiskOption.parse("a,b,ro");
-        assertThat(named.file()).isEqualTo(Path.of("a,b"));
+        assertThat(named.source()).isEqualTo(new DiskSource.File(Path.of("a,b")));
         assertThat(named.readOnly()).isTrue();
         DiskOption all =
                 DiskOption.parse(
                         "a,format=qcow2,backing=follow,serial=disk-1,iops=100:20,bps=1M,"
                                 + "rerror=stop,werror=report");
-        assertThat(all.file()).isEqualTo(Path.of("a"));
+        assertThat(all.source()).isEqualTo(new DiskSource.File(Path.of("a")));
         assertThat(all.format()).contains(DiskFormat.QCOW2);
         assertThat(all.followBacking()).isTrue();
         assertThat(all.serial()).contains("disk-1");
@@ -212,6 +214,20 @@ class SmallPartsTest {
         assertThatThrownBy(() -> DiskOption.parse("a,werror=ignore"))
                 .hasMessageContaining("report, stop, enospc");
         assertThat(all.limits()).isEqualTo(new DiskLimits(100, 20, 1 << 20, (1 << 20) / 10));
+    }
+
+    @Test
+    void diskOption_nbdUri_isNoFile() {
+        DiskOption disk = DiskOption.parse("nbd://host/a,b,ro,reconnect=5s");
+        assertThat(disk.source())
+                .isEqualTo(
+                        new DiskSource.Nbd(
+                                NbdAddress.parse("nbd://host/a,b"), Duration.ofSeconds(5)));
+        assertThat(disk.readOnly()).isTrue();
+        for (String bad : List.of("nbd:///x", "nbd://h/x,format=raw", "file,reconnect=5s")) {
+            assertThatThrownBy(() -> DiskOption.parse(bad))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
     }
 
     @Test

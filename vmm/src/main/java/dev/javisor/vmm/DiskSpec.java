@@ -8,16 +8,16 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * A disk in a file. The format is never guessed from the content.
+ * A disk. The format of a file is never guessed from the content.
  *
- * @param format empty for what the file's extension says, else raw
- * @param references what the image may refer to: its backing file, its data file
+ * @param format of a file; empty for what the file's extension says, else raw
+ * @param references what a file may refer to: its backing file, its data file
  * @param serial names the disk to the guest, at most 20 printable characters; empty for the file's
  *     name
  * @param errors what happens when the host cannot do what the guest asks for
  */
 public record DiskSpec(
-        Path path,
+        DiskSource source,
         Optional<DiskFormat> format,
         boolean readOnly,
         DiskFiles.References references,
@@ -27,7 +27,7 @@ public record DiskSpec(
     /** A disk that refers to nothing, of the format that its extension says, else raw. */
     public DiskSpec(Path path, boolean readOnly) {
         this(
-                path,
+                new DiskSource.File(path),
                 Optional.empty(),
                 readOnly,
                 new DiskFiles.References.Refused(),

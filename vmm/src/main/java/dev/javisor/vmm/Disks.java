@@ -7,6 +7,10 @@ import dev.javisor.block.DiskFiles;
 import dev.javisor.block.DiskImage;
 import dev.javisor.block.ImageBackend;
 import dev.javisor.block.ThrottledBackend;
+import dev.javisor.block.nbd.NbdAddress;
+import dev.javisor.block.nbd.NbdDisk;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -24,16 +28,24 @@ record Disks(List<BlockBackend> backends, Consumer<BlockException> stopper) {
 
     /** Opens one. */
     static BlockBackend open(DiskSpec spec, TimeSource time) {
-        DiskImage image =
-                DiskFiles.openForGuest(
-                        spec.path(), spec.format(), spec.readOnly(), spec.references());
-        ImageBackend backend =
-                spec.serial().isPresent()
-                        ? new ImageBackend(image, spec.serial().get())
-                        : new ImageBackend(image);
+        BlockBackend backend =
+                switch (spec.source()) {
+                    case DiskSource.File(Path path) -> openFile(path, spec);
+                    case DiskSource.Nbd(NbdAddress address, Duration patience) ->
+                            NbdDisk.open(
+                                    address, spec.readOnly(), spec.serial().orElse(""), patience);
+                };
         return spec.limits().isLimited()
                 ? new ThrottledBackend(backend, spec.limits(), time)
                 : backend;
+    }
+
+    private static BlockBackend openFile(Path path, DiskSpec spec) {
+        DiskImage image =
+                DiskFiles.openForGuest(path, spec.format(), spec.readOnly(), spec.references());
+        return spec.serial().isPresent()
+                ? new ImageBackend(image, spec.serial().get())
+                : new ImageBackend(image);
     }
 
     void stopped(BlockException error) {

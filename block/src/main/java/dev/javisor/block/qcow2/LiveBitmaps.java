@@ -444,6 +444,25 @@ public final class LiveBitmaps {
         }
     }
 
+    /**
+     * How many bytes from {@code offset} on a bitmap says the same of: a positive number for those
+     * that it has noted, a negative one for the others. At most {@code max}.
+     */
+    public long run(String name, long offset, long max) {
+        image.meta.lock.lock();
+        try {
+            Bitmap bitmap = named(name);
+            long[] words = usable(bitmap);
+            long bit = offset >>> bitmap.granularityBits;
+            boolean set = (words[(int) (bit >>> 6)] >>> bit & 1) != 0;
+            long end = next(words, bit, !set) << bitmap.granularityBits;
+            long length = Math.min(max, end - offset);
+            return set ? length : -length;
+        } finally {
+            image.meta.lock.unlock();
+        }
+    }
+
     private static long next(long[] words, long from, boolean set) {
         for (long bit = from; bit < words.length * 64L; ) {
             long word = set ? words[(int) (bit >>> 6)] : ~words[(int) (bit >>> 6)];

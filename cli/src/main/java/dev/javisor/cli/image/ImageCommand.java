@@ -45,6 +45,7 @@ public final class ImageCommand implements Runnable {
                 .addSubcommand(new CommitCommand(console))
                 .addSubcommand(new RebaseCommand(console))
                 .addSubcommand(new BitmapCommand())
+                .addSubcommand(new ServeCommand(console))
                 .addSubcommand(new BenchCommand(console));
     }
 
