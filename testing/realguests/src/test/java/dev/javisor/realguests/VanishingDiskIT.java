@@ -43,7 +43,7 @@ class VanishingDiskIT {
                 Javisor.of(
                         "run",
                         "--timeout",
-                        "60s",
+                        "180s",
                         "--disk",
                         truncated.toString(),
                         "--disk",
