@@ -1,5 +1,6 @@
 package dev.javisor.net.user;
 
+import dev.javisor.net.Checksum;
 import dev.javisor.net.FrameSink;
 import dev.javisor.net.user.ChunkPool.Chunk;
 import java.io.IOException;

@@ -1,6 +1,7 @@
 package dev.javisor.net.user;
 
 import dev.javisor.net.Bytes;
+import dev.javisor.net.Checksum;
 import dev.javisor.net.IpAddress;
 import dev.javisor.net.MacAddress;
 

@@ -3,6 +3,7 @@ package dev.javisor.net.user;
 import static dev.javisor.net.user.TcpLayout.*;
 
 import dev.javisor.net.Bytes;
+import dev.javisor.net.Checksum;
 import dev.javisor.net.FrameSink;
 import dev.javisor.net.IpAddress;
 import java.net.InetSocketAddress;

@@ -2,6 +2,7 @@ package dev.javisor.net.user;
 
 import dev.javisor.base.TimeSource;
 import dev.javisor.net.Bytes;
+import dev.javisor.net.Checksum;
 import dev.javisor.net.Frame;
 import dev.javisor.net.FrameSink;
 import dev.javisor.net.IpAddress;

@@ -1,15 +1,16 @@
-package dev.javisor.net.user;
+package dev.javisor.net;
 
-import dev.javisor.net.Bytes;
-import dev.javisor.net.IpAddress;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** The Internet checksum (RFC 1071) over pieces of any length. */
-final class Checksum {
+public final class Checksum {
     private static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+    /** Over nothing yet. */
+    public Checksum() {}
 
     /** Of 16-bit words, not folded. */
     private long sum;
@@ -17,12 +18,14 @@ final class Checksum {
     /** An odd number of bytes came before. */
     private boolean odd;
 
-    void clear() {
+    /** Starts again. */
+    public void clear() {
         sum = 0;
         odd = false;
     }
 
-    void add(byte[] from, int at, int sizeBytes) {
+    /** Goes on with a piece. */
+    public void add(byte[] from, int at, int sizeBytes) {
         long piece = 0;
         int i = 0;
         for (; i + 4 <= sizeBytes; i += 4) {
@@ -34,7 +37,8 @@ final class Checksum {
         addPiece(piece, sizeBytes);
     }
 
-    void add(MemorySegment from, long at, long sizeBytes) {
+    /** Goes on with a piece. */
+    public void add(MemorySegment from, long at, long sizeBytes) {
         long piece = 0;
         long i = 0;
         for (; i + 4 <= sizeBytes; i += 4) {
@@ -54,7 +58,8 @@ final class Checksum {
     }
 
     /** The pseudo header of TCP, UDP and ICMPv6 (RFC 9293 §3.1, RFC 8200 §8.1). */
-    void addPseudoHeader(IpAddress source, IpAddress destination, int protocol, int sizeBytes) {
+    public void addPseudoHeader(
+            IpAddress source, IpAddress destination, int protocol, int sizeBytes) {
         addAddress(source);
         addAddress(destination);
         sum += protocol + (sizeBytes >>> 16) + (sizeBytes & 0xFFFF);
@@ -78,17 +83,17 @@ final class Checksum {
     }
 
     /** The 16-bit sum so far; 0xFFFF over what includes its right checksum. */
-    int sum() {
+    public int sum() {
         return fold(sum);
     }
 
     /** What goes into a header. */
-    int complement() {
+    public int complement() {
         return ~fold(sum) & 0xFFFF;
     }
 
     /** Of a part of an array. */
-    static int of(byte[] from, int at, int sizeBytes) {
+    public static int of(byte[] from, int at, int sizeBytes) {
         Checksum checksum = new Checksum();
         checksum.add(from, at, sizeBytes);
         return checksum.complement();
