@@ -2,10 +2,12 @@
 @org.jspecify.annotations.NullMarked
 module dev.javisor.net {
     requires transitive dev.javisor.base;
+    requires transitive dev.javisor.linux;
     requires static transitive org.jspecify;
 
     exports dev.javisor.net;
     exports dev.javisor.net.filter;
     exports dev.javisor.net.lan;
+    exports dev.javisor.net.tap;
     exports dev.javisor.net.user;
 }

@@ -170,7 +170,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(
             names = "--net",
-            paramLabel = "user[,...]|none",
+            paramLabel = "user|tap|stream[,...]|none",
             converter = NetConverter.class,
             description = {
                 "A network interface; may be given several times. Default: user, a network of the"
@@ -178,7 +178,10 @@ final class RunCommand implements Callable<Integer> {
                         + " 10.0.2.15, this host's loopback is 10.0.2.2. With settings, as in",
                 "user,forward=tcp:127.0.0.1:2222:22",
                 "user,restrict=on,allow=tcp:10.0.2.2:8080",
-                "(README names all of them.) none: no network"
+                "(README names all of them.) tap,bridge=br0: an interface of this host, made for the"
+                        + " time being; needs root or one made by an administrator."
+                        + " stream,connect=unix:PATH or listen=: another machine, QEMU or passt."
+                        + " All take mac=, pcap=FILE, bps=SIZE, spoof-filter=on. none: no network"
             })
     private List<NetOption> networks = List.of();
 

@@ -357,6 +357,21 @@ class FakeKvm implements SystemCalls {
     }
 
     @Override
+    public long read(int fd, MemorySegment into) {
+        return -Errno.EINVAL;
+    }
+
+    @Override
+    public long write(int fd, MemorySegment from) {
+        return -Errno.EINVAL;
+    }
+
+    @Override
+    public int socket(int domain, int type, int protocol) {
+        return -Errno.EINVAL;
+    }
+
+    @Override
     public int getpid() {
         return 100;
     }

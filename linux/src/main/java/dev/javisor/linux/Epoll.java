@@ -29,6 +29,29 @@ public final class Epoll implements AutoCloseable {
         LinuxException.check("epoll_ctl", result);
     }
 
+    /**
+     * As {@link #add}, but {@link #await} answers once for each arrival, also while what came
+     * before has not been read.
+     *
+     * @throws LinuxException when the kernel refuses
+     */
+    public void addArrivals(int watched, long key) {
+        int events = SystemCalls.EPOLLIN | SystemCalls.EPOLLET;
+        int result =
+                system.epollControl(fd.number(), SystemCalls.EPOLL_CTL_ADD, watched, events, key);
+        LinuxException.check("epoll_ctl", result);
+    }
+
+    /**
+     * As {@link #await}, without waiting.
+     *
+     * @throws LinuxException when the kernel refuses
+     */
+    public int poll(long[] keys) {
+        int ready = system.epollWait(fd.number(), keys, 0);
+        return ready == -Errno.EINTR ? 0 : LinuxException.check("epoll_wait", ready);
+    }
+
     /** Before {@code watched} is closed. */
     public void remove(int watched) {
         int result = system.epollControl(fd.number(), SystemCalls.EPOLL_CTL_DEL, watched, 0, 0);

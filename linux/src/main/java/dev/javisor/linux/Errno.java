@@ -23,6 +23,7 @@ public final class Errno {
     public static final int ENOTTY = 25;
     public static final int ENOSPC = 28;
     public static final int ENOSYS = 38;
+    public static final int EOPNOTSUPP = 95;
 
     private Errno() {}
 
@@ -50,6 +51,7 @@ public final class Errno {
             case ENOTTY -> "inappropriate ioctl for device";
             case ENOSPC -> "no space left on device";
             case ENOSYS -> "function not implemented";
+            case EOPNOTSUPP -> "operation not supported";
             default -> "errno " + errno;
         };
     }

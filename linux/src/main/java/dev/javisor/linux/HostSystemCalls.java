@@ -346,6 +346,52 @@ final class HostSystemCalls implements SystemCalls {
     }
 
     @Override
+    public long read(int fd, MemorySegment into) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: the kernel writes within the segment, which is alive through the call; one
+            // that is not native, or read-only, is refused by the linker or here.
+            return s.result(
+                    (long) LibC.READ.invokeExact(s.errno, fd, writable(into), into.byteSize()));
+        } catch (IllegalArgumentException e) {
+            throw e;
+        } catch (Throwable e) {
+            throw LibC.broken("read", e);
+        }
+    }
+
+    private static MemorySegment writable(MemorySegment segment) {
+        if (segment.isReadOnly()) {
+            throw new IllegalArgumentException("read into memory that is read-only");
+        }
+        return segment;
+    }
+
+    @Override
+    public long write(int fd, MemorySegment from) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: the kernel reads within the segment, which is alive through the call.
+            return s.result((long) LibC.WRITE.invokeExact(s.errno, fd, from, from.byteSize()));
+        } catch (IllegalArgumentException e) {
+            throw e;
+        } catch (Throwable e) {
+            throw LibC.broken("write", e);
+        }
+    }
+
+    @Override
+    public int socket(int domain, int type, int protocol) {
+        try {
+            Scratch s = SCRATCH.get();
+            // SAFETY: numbers only.
+            return s.result((int) LibC.SOCKET.invokeExact(s.errno, domain, type, protocol));
+        } catch (Throwable e) {
+            throw LibC.broken("socket", e);
+        }
+    }
+
+    @Override
     public int getpid() {
         try {
             // SAFETY: no arguments.

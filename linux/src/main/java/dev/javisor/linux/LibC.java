@@ -66,6 +66,8 @@ final class LibC {
             downcall("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
     static final MethodHandle FALLOCATE =
             downcall("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
+    static final MethodHandle SOCKET =
+            downcall("socket", FunctionDescriptor.of(INT, INT, INT, INT));
     static final MethodHandle EVENTFD = downcall("eventfd", FunctionDescriptor.of(INT, INT, INT));
     static final MethodHandle EPOLL_CREATE1 =
             downcall("epoll_create1", FunctionDescriptor.of(INT, INT));

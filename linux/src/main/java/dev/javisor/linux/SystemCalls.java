@@ -40,6 +40,13 @@ public interface SystemCalls {
     int EPOLL_CTL_DEL = 2;
     int EPOLLIN = 1;
 
+    /** Ready is told once for each arrival, whether or not all was read. */
+    int EPOLLET = 1 << 31;
+
+    int AF_INET = 2;
+    int SOCK_DGRAM = 2;
+    int SOCK_CLOEXEC = O_CLOEXEC;
+
     int CLOCK_MONOTONIC = 1;
 
     int PR_SET_TIMERSLACK = 29;
@@ -128,6 +135,15 @@ public interface SystemCalls {
 
     /** write(2) of exactly 8 bytes. */
     long writeCounter(int fd, long value);
+
+    /** read(2) into all of {@code into}: how many bytes came. */
+    long read(int fd, MemorySegment into);
+
+    /** write(2) of all of {@code from}: how many bytes went. */
+    long write(int fd, MemorySegment from);
+
+    /** socket(2). */
+    int socket(int domain, int type, int protocol);
 
     /** getpid(2). */
     int getpid();

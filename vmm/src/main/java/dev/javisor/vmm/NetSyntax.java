@@ -1,182 +1,214 @@
 package dev.javisor.vmm;
 
+import dev.javisor.base.Sizes;
 import dev.javisor.net.IpAddress;
 import dev.javisor.net.MacAddress;
-import dev.javisor.net.NetException;
-import dev.javisor.net.user.UserNetworkConfig;
-import dev.javisor.net.user.UserNetworkConfig.AllowRule;
-import dev.javisor.net.user.UserNetworkConfig.Forward;
-import dev.javisor.net.user.UserNetworkConfig.GuestForward;
-import dev.javisor.net.user.UserNetworkConfig.Protocol;
+import dev.javisor.net.filter.RateLimit.Rate;
+import dev.javisor.net.lan.StreamBackend;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
-/** How a network interface is written on one line: {@code user}, with settings behind commas. */
+/** How a network interface is written on one line: its kind, with settings behind commas. */
 final class NetSyntax {
-    private static final int DNS_PORT = 53;
-    private static final int MAX_PORT = 65_535;
+    static final int MAX_PORT = 65_535;
+
+    private static final int MAX_QUEUES = 8;
+
+    /** IFNAMSIZ of Linux without the final zero. */
+    private static final int MAX_INTERFACE_NAME = 15;
+
+    private static final String COMMON = "mac, queues, pcap, bps, bps-in, bps-out or spoof-filter";
+
+    /** What one kind of network has beside the settings that all have. */
+    interface Kind {
+        /** Whether it has such a setting. */
+        boolean set(String key, String value);
+
+        /** Its settings' names, each with a comma behind it. */
+        String names();
+
+        NetSpec build(NicSpec nic);
+    }
 
     private NetSyntax() {}
 
     static NetSpec parse(String text) {
         String[] parts = text.split(",", -1);
-        if (!parts[0].equals("user")) {
-            throw new IllegalArgumentException(
-                    "'%s' is no kind of network: give user or none".formatted(parts[0]));
-        }
-        return new UserSettings().parse(parts);
-    }
-
-    /** Collects the settings of a user-mode network. */
-    private static final class UserSettings {
-        private final UserNetworkConfig.Builder config = UserNetworkConfig.builder();
-        private final List<Forward> forwards = new ArrayList<>();
-        private final List<GuestForward> guestForwards = new ArrayList<>();
-        private final List<AllowRule> allow = new ArrayList<>();
-        private final List<InetSocketAddress> resolvers = new ArrayList<>();
-        private Optional<MacAddress> mac = Optional.empty();
-        private int queues = 1;
-
-        NetSpec parse(String[] parts) {
-            for (int i = 1; i < parts.length; i++) {
-                int equals = parts[i].indexOf('=');
-                String key = equals < 0 ? parts[i] : parts[i].substring(0, equals);
-                String value = equals < 0 ? "" : parts[i].substring(equals + 1);
-                if (value.isEmpty()) {
-                    throw new IllegalArgumentException(
-                            "'%s' is no setting of a network: write NAME=VALUE"
-                                    .formatted(parts[i]));
-                }
-                set(key, value);
-            }
-            config.forwards(forwards)
-                    .guestForwards(guestForwards)
-                    .allow(allow)
-                    .resolvers(resolvers);
-            try {
-                return new NetSpec.User(config.build(), mac, queues);
-            } catch (NetException e) {
-                throw new IllegalArgumentException(e.getMessage(), e);
-            }
-        }
-
-        private void set(String key, String value) {
-            switch (key) {
-                case "forward" -> forwards.add(forward(value));
-                case "guest-forward" -> guestForwards.add(guestForward(value));
-                case "restrict" -> config.restrict(isOn(key, value));
-                case "allow" -> allow(value);
-                case "resolver" -> resolvers.add(resolver(value));
-                case "net" -> {
-                    Prefix prefix = Prefix.parse(value);
-                    config.network4(prefix.address, prefix.bits);
-                }
-                case "host" -> config.host4(IpAddress.parse(value));
-                case "dns" -> config.dns4(IpAddress.parse(value));
-                case "guest" -> config.guest4(IpAddress.parse(value));
-                case "net6" -> {
-                    Prefix prefix = Prefix.parse(value);
-                    if (prefix.address.isV4() || prefix.bits != 64) {
-                        throw new IllegalArgumentException(
-                                "'%s' is no IPv6 prefix of 64 bits: write it as fd00:1::/64"
-                                        .formatted(value));
-                    }
-                    config.network6(prefix.address);
-                }
-                case "ipv4" -> config.ipv4(isOn(key, value));
-                case "ipv6" -> config.ipv6(isOn(key, value));
-                case "mtu" -> config.mtuBytes(number(key, value, MAX_PORT));
-                case "hostname" -> config.hostName(value);
-                case "bootfile" -> config.bootFile(value);
-                case "mac" -> mac = Optional.of(MacAddress.parse(value));
-                case "queues" -> queues = number(key, value, 8);
-                default ->
-                        throw new IllegalArgumentException(
-                                ("'%s' is no setting of a network: give forward, guest-forward,"
-                                                + " restrict, allow, resolver, net, host, dns, guest, net6,"
-                                                + " ipv4, ipv6, mtu, hostname, bootfile, mac or queues")
-                                        .formatted(key));
-            }
-        }
-
-        private void allow(String value) {
-            if (value.equals("dns")) {
-                config.allowDns(true);
-                return;
-            }
-            String[] parts = fields(value);
-            if (parts.length < 2 || parts.length > 3) {
+        Kind kind =
+                switch (parts[0]) {
+                    case "user" -> new UserNetSyntax();
+                    case "stream" -> new StreamSettings();
+                    case "tap" -> new TapSettings();
+                    default ->
+                            throw new IllegalArgumentException(
+                                    "'%s' is no kind of network: give user, tap, stream or none"
+                                            .formatted(parts[0]));
+                };
+        NicSpec nic = NicSpec.STANDARD;
+        for (int i = 1; i < parts.length; i++) {
+            int equals = parts[i].indexOf('=');
+            String key = equals < 0 ? parts[i] : parts[i].substring(0, equals);
+            String value = equals < 0 ? "" : parts[i].substring(equals + 1);
+            if (value.isEmpty()) {
                 throw new IllegalArgumentException(
-                        "'%s': write allow=tcp:ADDRESS[/BITS][:PORT], or allow=dns"
-                                .formatted(value));
+                        "'%s' is no setting of a network: write NAME=VALUE".formatted(parts[i]));
             }
-            Prefix prefix = Prefix.parse(parts[1]);
-            int port = parts.length == 3 ? number("port", parts[2], MAX_PORT) : 0;
-            allow.add(new AllowRule(protocol(parts[0]), prefix.address, prefix.bits, port));
+            NicSpec next = common(nic, key, value);
+            if (next != null) {
+                nic = next;
+            } else if (!kind.set(key, value)) {
+                throw new IllegalArgumentException(
+                        "'%s' is no setting of a %s network: give %s%s"
+                                .formatted(key, parts[0], kind.names(), COMMON));
+            }
+        }
+        return kind.build(nic);
+    }
+
+    /** With a setting that every interface has; null if it is none. */
+    private static @Nullable NicSpec common(NicSpec nic, String key, String value) {
+        return switch (key) {
+            case "mac" -> nic.withMac(MacAddress.parse(value));
+            case "queues" -> nic.withQueuePairs(number(key, value, MAX_QUEUES));
+            case "pcap" -> nic.withCapture(Path.of(value));
+            case "bps" -> nic.withFromGuest(rate(value)).withToGuest(rate(value));
+            case "bps-out" -> nic.withFromGuest(rate(value));
+            case "bps-in" -> nic.withToGuest(rate(value));
+            case "spoof-filter" -> nic.withSpoofing(spoofing(value));
+            default -> null;
+        };
+    }
+
+    private static Rate rate(String value) {
+        String[] parts = value.split(":", 2);
+        long bytes = Sizes.parse(parts[0]);
+        long burst = parts.length > 1 ? Sizes.parse(parts[1]) : 0;
+        if (bytes < 1) {
+            throw new IllegalArgumentException("a limit is at least 1, not '" + value + "'");
+        }
+        return new Rate(bytes, burst);
+    }
+
+    /** {@code on}, {@code off}, or the guest's addresses with {@code +} between them. */
+    private static NicSpec.Spoofing spoofing(String value) {
+        return switch (value) {
+            case "on" -> new NicSpec.Spoofing.Filtered(Optional.empty());
+            case "off" -> new NicSpec.Spoofing.Allowed();
+            default -> {
+                Set<IpAddress> addresses = new HashSet<>();
+                for (String address : value.split("\\+", -1)) {
+                    addresses.add(IpAddress.parse(address));
+                }
+                yield new NicSpec.Spoofing.Filtered(Optional.of(addresses));
+            }
+        };
+    }
+
+    /** A network behind a stream socket. */
+    private static final class StreamSettings implements Kind {
+        private StreamBackend.@Nullable Role role;
+        private @Nullable SocketAddress address;
+
+        @Override
+        public boolean set(String key, String value) {
+            StreamBackend.Role wanted =
+                    switch (key) {
+                        case "connect" -> StreamBackend.Role.CONNECT;
+                        case "listen" -> StreamBackend.Role.LISTEN;
+                        default -> null;
+                    };
+            if (wanted == null) {
+                return false;
+            }
+            if (role != null) {
+                throw new IllegalArgumentException(
+                        "a stream network has one end: drop connect= or listen=");
+            }
+            role = wanted;
+            address = address(value);
+            return true;
+        }
+
+        @Override
+        public String names() {
+            return "connect, listen, ";
+        }
+
+        @Override
+        public NetSpec build(NicSpec nic) {
+            if (role == null || address == null) {
+                throw new IllegalArgumentException(
+                        "a stream network needs its other end: write stream,connect=HOST:PORT,"
+                                + " stream,connect=unix:PATH, or listen= in the place of connect=");
+            }
+            return new NetSpec.Stream(role, address, nic);
+        }
+
+        private static SocketAddress address(String text) {
+            if (text.startsWith("unix:") && text.length() > 5) {
+                return UnixDomainSocketAddress.of(text.substring(5));
+            }
+            String[] parts = fields(text);
+            if (parts.length != 2) {
+                throw new IllegalArgumentException(
+                        "'%s': write ADDRESS:PORT, IPv6 in brackets, or unix:PATH".formatted(text));
+            }
+            return new InetSocketAddress(
+                    IpAddress.parse(parts[0].isEmpty() ? "127.0.0.1" : parts[0]).toInetAddress(),
+                    number("port", parts[1], MAX_PORT));
         }
     }
 
-    /** An address, and how many of its bits are the network's. */
-    private record Prefix(IpAddress address, int bits) {
-        static Prefix parse(String text) {
-            int slash = text.indexOf('/');
-            IpAddress address = IpAddress.parse(slash < 0 ? text : text.substring(0, slash));
-            int most = address.isV4() ? 32 : 128;
-            return new Prefix(
-                    address,
-                    slash < 0 ? most : number("prefix length", text.substring(slash + 1), most));
-        }
-    }
+    /** A tap interface. */
+    private static final class TapSettings implements Kind {
+        private String name = "javisor%d";
+        private Optional<String> bridge = Optional.empty();
 
-    /** {@code tcp:[HOST-ADDRESS]:HOST-PORT:[GUEST-ADDRESS:]GUEST-PORT}. */
-    private static Forward forward(String text) {
-        String[] parts = fields(text);
-        if (parts.length < 4 || parts.length > 5) {
-            throw new IllegalArgumentException(
-                    "'%s': write forward=tcp:127.0.0.1:2222:22, or with the guest's address"
-                                    .formatted(text)
-                            + " forward=tcp:127.0.0.1:2222:10.0.2.15:22");
+        @Override
+        public boolean set(String key, String value) {
+            switch (key) {
+                case "name" -> name = interfaceName(value);
+                case "bridge" -> bridge = Optional.of(interfaceName(value));
+                default -> {
+                    return false;
+                }
+            }
+            return true;
         }
-        // Not open to others unless that is asked for.
-        IpAddress from = IpAddress.parse(parts[1].isEmpty() ? "127.0.0.1" : parts[1]);
-        IpAddress guest = IpAddress.parse(parts.length == 5 ? parts[3] : "0.0.0.0");
-        return new Forward(
-                protocol(parts[0]),
-                new InetSocketAddress(from.toInetAddress(), number("port", parts[2], MAX_PORT)),
-                guest,
-                number("port", parts[parts.length - 1], MAX_PORT));
-    }
 
-    /** {@code tcp:ADDRESS:PORT:TO-ADDRESS:TO-PORT}. */
-    private static GuestForward guestForward(String text) {
-        String[] parts = fields(text);
-        if (parts.length != 5 || !parts[0].equals("tcp")) {
-            throw new IllegalArgumentException(
-                    "'%s': write guest-forward=tcp:10.0.2.100:80:127.0.0.1:8080".formatted(text));
+        @Override
+        public String names() {
+            return "name, bridge, ";
         }
-        return new GuestForward(
-                IpAddress.parse(parts[1]),
-                number("port", parts[2], MAX_PORT),
-                new InetSocketAddress(
-                        IpAddress.parse(parts[3]).toInetAddress(),
-                        number("port", parts[4], MAX_PORT)));
-    }
 
-    private static InetSocketAddress resolver(String text) {
-        String[] parts = fields(text);
-        if (parts.length > 2) {
-            throw new IllegalArgumentException(
-                    "'%s': write resolver=ADDRESS[:PORT], IPv6 in brackets".formatted(text));
+        @Override
+        public NetSpec build(NicSpec nic) {
+            if (nic.queuePairs() != 1) {
+                throw new IllegalArgumentException("a tap network has one queue: drop queues=");
+            }
+            return new NetSpec.Tap(name, bridge, nic);
         }
-        return new InetSocketAddress(
-                IpAddress.parse(parts[0]).toInetAddress(),
-                parts.length == 2 ? number("port", parts[1], MAX_PORT) : DNS_PORT);
+
+        private static String interfaceName(String text) {
+            if (text.length() > MAX_INTERFACE_NAME || !text.matches("[!-~&&[^/:]]+")) {
+                throw new IllegalArgumentException(
+                        "'%s' is no name of an interface: 1 to %d characters without / and :"
+                                .formatted(text, MAX_INTERFACE_NAME));
+            }
+            return text;
+        }
     }
 
     /** What colons separate, except those in brackets, which are taken off. */
-    private static String[] fields(String text) {
+    static String[] fields(String text) {
         List<String> found = new ArrayList<>();
         StringBuilder field = new StringBuilder();
         boolean inside = false;
@@ -194,27 +226,7 @@ final class NetSyntax {
         return found.toArray(String[]::new);
     }
 
-    private static Protocol protocol(String text) {
-        return switch (text) {
-            case "tcp" -> Protocol.TCP;
-            case "udp" -> Protocol.UDP;
-            default ->
-                    throw new IllegalArgumentException(
-                            "'%s' is no protocol: give tcp or udp".formatted(text));
-        };
-    }
-
-    private static boolean isOn(String key, String value) {
-        return switch (value) {
-            case "on" -> true;
-            case "off" -> false;
-            default ->
-                    throw new IllegalArgumentException(
-                            "%s=%s: give on or off".formatted(key, value));
-        };
-    }
-
-    private static int number(String what, String text, int most) {
+    static int number(String what, String text, int most) {
         try {
             int value = Integer.parseInt(text);
             if (value >= 0 && value <= most) {

@@ -58,6 +58,12 @@ final class Javisor {
         return this;
     }
 
+    /** In a network namespace of this host. Needs root. */
+    Javisor inNamespace(String name) {
+        command.addAll(0, List.of("ip", "netns", "exec", name));
+        return this;
+    }
+
     Run run() throws IOException, InterruptedException {
         try (Started started = start()) {
             return started.await();

@@ -1,19 +1,19 @@
 package dev.javisor.virtio.net;
 
-import dev.javisor.net.SelectorLoop;
+import dev.javisor.net.EventLoop;
 import dev.javisor.virtio.IoLoop;
 import java.util.function.BooleanSupplier;
 
-/** An {@link IoLoop} on a {@link SelectorLoop}, for interfaces whose backend has sockets there. */
-public final class SelectorIoLoop implements IoLoop {
-    private final SelectorLoop loop;
+/** An {@link IoLoop} on an {@link EventLoop}, for interfaces whose backend is served there. */
+public final class EventIoLoop implements IoLoop {
+    private final EventLoop loop;
     private final Object progress = new Object();
     private boolean closed;
 
     /**
      * @param loop not started; ended by {@link #close}
      */
-    public SelectorIoLoop(SelectorLoop loop) {
+    public EventIoLoop(EventLoop loop) {
         this.loop = loop;
     }
 
