@@ -164,18 +164,34 @@ final class RigImage {
         }
         cpio.file("rig/guest/kernel", 0644, Files.readAllBytes(guest.kernel()));
         cpio.file("rig/guest/initramfs", 0644, Files.readAllBytes(guest.initramfs()));
-        try (InputStream init = RigImage.class.getResourceAsStream("init")) {
-            if (init == null) {
-                throw new IllegalStateException("no resource init");
-            }
-            cpio.file("rig/init", 0755, init.readAllBytes());
+        if (HostPrograms.isInstalled("gcc")) {
+            cpio.file("rig/guest/programs", 0644, guestPrograms());
         }
+        cpio.file("rig/init", 0755, resource("init"));
         Path initramfs = work.resolve("initramfs");
         try (OutputStream out = Files.newOutputStream(initramfs)) {
             Files.copy(guest.initramfs(), out);
             out.write(cpio.toByteArray());
         }
         return initramfs;
+    }
+
+    /** What guests of the tests run: an archive to be unpacked over the default guest's. */
+    private byte[] guestPrograms() throws IOException, InterruptedException {
+        Path source = work.resolve("clocks.c");
+        Files.write(source, resource("clocks.c"));
+        run(work, "gcc", "-static", "-O1", "-march=x86-64", "-o", "clocks", "clocks.c");
+        byte[] program = Files.readAllBytes(work.resolve("clocks"));
+        return new CpioWriter(1 << 20).file("bin/clocks", 0755, program).toByteArray();
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream in = RigImage.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new IllegalStateException("no resource " + name);
+            }
+            return in.readAllBytes();
+        }
     }
 
     private static void addTree(CpioWriter cpio, Path tree, String name) throws IOException {
