@@ -6,6 +6,7 @@ import dev.javisor.softcpu.core.GuestFault;
 import dev.javisor.softcpu.core.Mmu;
 import dev.javisor.softcpu.core.PageWalker;
 import dev.javisor.softcpu.core.Tsc;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
@@ -77,7 +78,7 @@ public final class LocalApic implements Mmu.ApicPage {
     private volatile boolean externalMessage;
 
     /** A paravirtual kick that has not ended a halt yet. */
-    private volatile boolean kicked;
+    private final AtomicBoolean kicked = new AtomicBoolean();
 
     public LocalApic(Cpu cpu, ApicFabric fabric, Tsc tsc) {
         this.cpu = cpu;
@@ -129,7 +130,7 @@ public final class LocalApic implements Mmu.ApicPage {
         icrLow = 0;
         icrHigh = 0;
         externalMessage = false;
-        kicked = false;
+        kicked.set(false);
     }
 
     /** Stops the timer for good. */
@@ -263,20 +264,19 @@ public final class LocalApic implements Mmu.ApicPage {
 
     /** Ends the current or the next halt, whatever RFLAGS.IF is: KVM_HC_KICK_CPU. */
     public void kick() {
-        kicked = true;
+        kicked.set(true);
         cpu.request(Cpu.REQUEST_INTERRUPT);
     }
 
     /** Own thread, halted: whether a {@link #kick} ends this halt. */
     public boolean takeKick() {
-        boolean taken = kicked;
-        kicked = false;
-        return taken;
+        // At once: a kick that came between a look and a reset would be lost.
+        return kicked.get() && kicked.getAndSet(false);
     }
 
     /** Whether the next halt ends at once. */
     public boolean isKicked() {
-        return kicked;
+        return kicked.get();
     }
 
     // ------------------------------------------------------------------ taking, own thread

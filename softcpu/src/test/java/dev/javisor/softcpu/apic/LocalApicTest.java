@@ -13,6 +13,7 @@ import dev.javisor.softcpu.core.Ram;
 import dev.javisor.softcpu.core.Tsc;
 import dev.javisor.softcpu.sys.SysTestCpu;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class LocalApicTest {
@@ -367,6 +368,34 @@ class LocalApicTest {
         assertThat(received(n)).isEqualTo(-1);
         time.advance(1);
         assertThat(received(n)).isEqualTo(0x41);
+    }
+
+    /** Who looks for a kick all the time hears of each, whenever it comes. */
+    @Test
+    void kick_whileTheHaltedLooks_isNotLost() throws Exception {
+        int rounds = 200_000;
+        LocalApic apic = node(1).apic;
+        AtomicInteger said = new AtomicInteger();
+        AtomicInteger heard = new AtomicInteger();
+        Thread halted =
+                Thread.ofPlatform()
+                        .daemon()
+                        .start(() -> {
+                            while (heard.get() < rounds) {
+                                if (apic.takeKick()) {
+                                    heard.set(said.get());
+                                }
+                            }
+                        });
+        long deadline = System.nanoTime() + 60_000_000_000L;
+        for (int n = 1; n <= rounds; n++) {
+            said.set(n);
+            apic.kick();
+            while (heard.get() < n) {
+                assertThat(System.nanoTime()).as("kick %d is lost", n).isLessThan(deadline);
+            }
+        }
+        halted.join();
     }
 
     @Test

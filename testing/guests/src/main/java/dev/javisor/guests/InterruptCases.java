@@ -227,8 +227,8 @@ final class InterruptCases {
     private static void external(Testbed bed) {
         Asm a = new Asm(64, CODE);
         Apic.enable(a);
-        a.wrmsr(Apic.LVT_LINT0, 0x700).sti().storeImm(4, abs(DATA + 64), 1);
-        a.label("loop").hlt().aluMemImm(Alu.CMP, 4, abs(COUNT), 1);
+        a.wrmsr(Apic.LVT_LINT0, 0x700).storeImm(4, abs(DATA + 64), 1);
+        a.label("loop").sti().hlt().cli().aluMemImm(Alu.CMP, 4, abs(COUNT), 1);
         a.jcc(Cond.B, "loop").exit(1);
         // No EOI: the interrupt is the 8259's, not the APIC's.
         a.align(16).label("handler").incMem(4, abs(COUNT)).iretq();
