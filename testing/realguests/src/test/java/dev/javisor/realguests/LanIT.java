@@ -17,10 +17,9 @@ class LanIT {
     private static final String SERVER =
             """
             ip addr add 10.77.0.2/24 dev eth0 && ip link set eth0 up
-            mkdir /www && dd if=/dev/urandom of=/www/blob bs=1M count=8 2> /dev/null
+            mkdir /www && dd if=/dev/urandom of=/www/blob bs=1M count=2 2> /dev/null
             md5sum < /www/blob > /www/sum
             httpd -p 80 -h /www
-            echo ready
             sleep 1000
             """;
 
@@ -72,8 +71,8 @@ class LanIT {
                                     CLIENT.formatted(IN_OTHER_NAMES))
                             .inNamespace(space);
             try (Javisor.Started serving = server.start()) {
-                serving.awaitOnStandardOutput("ready");
                 Javisor.Run run = client.run();
+                assertThat(serving.process().isAlive()).isTrue();
                 assertThat(run.text())
                         .as(run.err())
                         .isEqualTo("same\n3\nheld mac\nheard nobody\nheld address\n0\n");
@@ -81,7 +80,7 @@ class LanIT {
             byte[] pcap = Files.readAllBytes(capture);
             assertThat(ByteBuffer.wrap(pcap).order(ByteOrder.LITTLE_ENDIAN).getInt())
                     .isEqualTo(PCAP_NANOSECONDS);
-            assertThat(pcap.length).isGreaterThan(8 << 20);
+            assertThat(pcap.length).isGreaterThan(2 << 20);
         } finally {
             HostTools.must("ip", "netns", "del", space);
         }
@@ -94,7 +93,7 @@ class LanIT {
         Javisor client =
                 guest("stream,mac=52:54:00:77:00:03,connect=unix:" + socket, CLIENT.formatted(""));
         try (Javisor.Started serving = server.start()) {
-            serving.awaitOnStandardOutput("ready");
+            assertThat(serving.process().isAlive()).isTrue();
             assertThat(client.run().text()).isEqualTo("same\n3\n0\n");
         }
     }
