@@ -15,7 +15,7 @@ final class TierTwo implements AutoCloseable {
      * Executions of a loop head, eight times over, that make it hot. Measured on booting Linux on
      * two CPUs: what is translated sooner costs the JIT more than it saves.
      */
-    private static final int HEAT_LIMIT = 200_000;
+    private static final int HEAT_LIMIT = 400_000;
 
     /** Enough for links to be there, so that regions have several blocks. */
     private static final int LOCKSTEP_HEAT_LIMIT = 300;
