@@ -12,7 +12,6 @@ import dev.javisor.hypervisor.GuestMemory;
 import dev.javisor.hypervisor.GuestMemory.Region;
 import dev.javisor.hypervisor.Vcpu;
 import dev.javisor.hypervisor.Vcpu.ExitReason;
-import dev.javisor.hypervisor.VcpuBus;
 import dev.javisor.hypervisor.VirtualMachine;
 import dev.javisor.hypervisor.VirtualMachineConfig;
 import dev.javisor.linux.Errno;
@@ -36,7 +35,7 @@ class KvmDebugTest {
     private final Arena arena = Arena.ofShared();
     private final FakeKvm kernel = new FakeKvm();
     private final Queue<FakeKvm.Guest> script = new ArrayDeque<>();
-    private final SilentBus bus = new SilentBus();
+    private final NoBus bus = new NoBus();
     private VirtualMachine vm;
     private Vcpu vcpu;
 
@@ -224,35 +223,5 @@ class KvmDebugTest {
         CpuState s = vcpu.save();
         assertThat(s.events().exceptionVector()).isEqualTo(1);
         assertThat(s.debug()[6]).isEqualTo(DebugLayout.DR6_SINGLE_STEP);
-    }
-
-    /** Counts reads. */
-    private static final class SilentBus implements VcpuBus {
-        int reads;
-
-        @Override
-        public int readPort(int port, int sizeBytes) {
-            return -1;
-        }
-
-        @Override
-        public void writePort(int port, int sizeBytes, int value) {}
-
-        @Override
-        public long readMemory(long address, int sizeBytes) {
-            reads++;
-            return -1;
-        }
-
-        @Override
-        public void writeMemory(long address, int sizeBytes, long value) {}
-
-        @Override
-        public int acknowledgeExternalInterrupt() {
-            return -1;
-        }
-
-        @Override
-        public void endOfInterrupt(int vector) {}
     }
 }

@@ -4,6 +4,9 @@ import dev.javisor.hypervisor.VcpuBus;
 
 /** A machine with nothing in it. */
 final class NoBus implements VcpuBus {
+    /** Of memory. */
+    int reads;
+
     @Override
     public int readPort(int port, int sizeBytes) {
         return -1;
@@ -14,6 +17,7 @@ final class NoBus implements VcpuBus {
 
     @Override
     public long readMemory(long address, int sizeBytes) {
+        reads++;
         return -1;
     }
 

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 /** How one virtual machine translates: its mode, and the thread that all its vCPUs share. */
 final class TierTwo implements AutoCloseable {
     /**
-     * Executions of a loop head, eight times over, that make it hot. Measured on booting Linux on
-     * two CPUs: what is translated sooner costs the JIT more than it saves.
+     * {@link dev.javisor.softcpu.block.Block#heat} that asks for a translation. Measured on booting
+     * Linux on two CPUs: what is translated sooner costs the JIT more than it saves.
      */
     private static final int HEAT_LIMIT = 400_000;
 
